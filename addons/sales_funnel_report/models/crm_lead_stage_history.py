@@ -1,0 +1,682 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL, split_every
+
+_logger = logging.getLogger(__name__)
+
+TAKE_OVER_BATCH = 20_000
+
+
+class CrmLeadStageHistory(models.Model):
+    """One row for each stay of a deal in a stage.
+
+    The stays of a deal form a chain in the order ``date_entered, id``. Rows are
+    written by the system only, where a deal changes (see ``crm.lead``); this
+    model knows nothing of funnels.
+    """
+
+    _name = "crm.lead.stage.history"
+    _description = "Stage History"
+    _order = "lead_id, date_entered, id"
+    _rec_name = "stage_name"
+    _log_access = False
+
+    lead_id = fields.Many2one(
+        "crm.lead", string="Deal", required=True, ondelete="cascade"
+    )
+    stage_id = fields.Many2one("crm.stage", ondelete="set null", index=True)
+    stage_ref = fields.Integer(
+        string="Stage ID",
+        aggregator=None,
+        help="Tells removed stages apart: the number the stage had.",
+    )
+    stage_name = fields.Char(translate=True)
+    stage_sequence = fields.Integer(aggregator=None)
+    stage_is_won = fields.Boolean(string="Won Stage")
+    date_entered = fields.Datetime(string="Entered", required=True)
+    date_exited = fields.Datetime(string="Left")
+    exit_kind = fields.Selection(
+        [
+            ("advanced", "Moved forward"),
+            ("moved_back", "Moved back"),
+            ("handed_off", "Handed to another team"),
+            ("lost", "Lost"),
+            ("on_hold", "On hold"),
+            ("merged", "Merged"),
+        ],
+        string="How It Left",
+    )
+    next_stage_id = fields.Many2one("crm.stage", ondelete="set null")
+    user_id = fields.Many2one("res.users", string="Salesperson", ondelete="set null")
+    team_id = fields.Many2one("crm.team", string="Sales Team", ondelete="set null")
+    company_id = fields.Many2one("res.company", ondelete="set null")
+    currency_id = fields.Many2one("res.currency", ondelete="set null")
+    expected_revenue = fields.Monetary()
+    lost_reason_id = fields.Many2one("crm.lost.reason", ondelete="set null")
+    origin = fields.Selection(
+        [
+            ("live", "Recorded"),
+            ("tracking", "From the chatter"),
+            ("import", "Imported"),
+            ("inferred", "Inferred"),
+        ],
+        required=True,
+        default="live",
+    )
+
+    _one_open_stay = models.UniqueIndex(
+        "(lead_id) WHERE date_exited IS NULL",
+        "A deal can stand in one stage only.",
+    )
+    _chain = models.Index("(lead_id, date_entered, id)")
+    _removed_stage = models.Index("(stage_ref) WHERE stage_id IS NULL")
+    _no_negative_stay = models.Constraint(
+        "CHECK (date_exited >= date_entered)",
+        "A deal cannot leave a stage before it entered it.",
+    )
+    _left_somehow = models.Constraint(
+        "CHECK ((date_exited IS NULL) = (exit_kind IS NULL))",
+        "A stay that has ended says how, and only such a one.",
+    )
+
+    # ------------------------------------------------------------
+    # ACCESS: the history of a deal is open to those who may read the deal
+    # ------------------------------------------------------------
+
+    @api.model
+    def _search(
+        self, domain, offset=0, limit=None, order=None, *, bypass_access=False, **kwargs
+    ):
+        if not (self.env.su or bypass_access):
+            deals = self.env["crm.lead"]._search([], active_test=False)
+            domain = Domain(domain) & Domain("lead_id", "in", deals)
+        return super()._search(
+            domain, offset, limit, order, bypass_access=bypass_access, **kwargs
+        )
+
+    def _check_access(self, operation):
+        result = super()._check_access(operation)
+        if not self or operation != "read" or self.env.su:
+            return result
+        stays = self - result[0] if result else self
+        # sudo: only to learn which deal a stay belongs to; whether the user may
+        # read that deal is then asked of the deal itself, as the user
+        deals = stays.sudo().lead_id.sudo(False)
+        readable = deals._filtered_access("read")
+        forbidden = stays.filtered(lambda stay: stay.sudo().lead_id not in readable)
+        if not forbidden:
+            return result
+        if result:
+            return result[0] + forbidden, result[1]
+        return forbidden, lambda: forbidden._make_access_error(operation)
+
+    # ------------------------------------------------------------
+    # RECORDING
+    # ------------------------------------------------------------
+
+    @api.model
+    def _record(self, leads):
+        """Bring the history of ``leads`` in step with what the deals are now.
+
+        Compares the last stay of each deal with the deal and writes the
+        difference, in one statement however many deals there are. A deal that
+        has not changed gets no row. The moment is that of the transaction, in
+        whole seconds, but never before the last stay.
+
+        :param leads: recordset of ``crm.lead``
+        """
+        if not leads:
+            return
+        leads.flush_recordset(
+            ["stage_id", "active", "user_id", "team_id", "company_id",
+             "expected_revenue", "lost_reason_id"]
+        )
+        self.env["crm.stage"].flush_model(["name", "sequence", "is_won", "team_ids"])
+        self.env.execute_query(self._record_query(leads))
+        self.invalidate_model(flush=False)
+
+    def _record_query(self, leads):
+        """:rtype: :class:`odoo.tools.SQL`, the statement of :meth:`_record`"""
+        return SQL(
+            """
+            WITH deal AS (%(deal)s),
+            last_stay AS (
+                SELECT DISTINCT ON (lead_id)
+                       id, lead_id, stage_ref, team_id, date_entered, date_exited,
+                       exit_kind, lost_reason_id
+                  FROM crm_lead_stage_history
+                 WHERE lead_id IN %(lead_ids)s
+              ORDER BY lead_id, date_entered DESC, id DESC
+            ),
+            change AS (
+                SELECT deal.*,
+                       last_stay.id AS last_id,
+                       last_stay.stage_ref AS last_stage_ref,
+                       last_stay.team_id AS last_team_id,
+                       -- now, unless the clock of another server ran ahead
+                       GREATEST(
+                           %(now)s, last_stay.date_entered, last_stay.date_exited
+                       ) AS moment,
+                       CASE
+                           WHEN last_stay.id IS NULL THEN 'enter'
+                           WHEN last_stay.date_exited IS NULL AND NOT deal.standing
+                               THEN 'leave'
+                           WHEN last_stay.date_exited IS NULL
+                                AND last_stay.stage_ref IS DISTINCT FROM deal.stage_id
+                               THEN 'move'
+                           WHEN last_stay.date_exited IS NULL THEN NULL
+                           WHEN deal.standing THEN 'enter'
+                           WHEN last_stay.exit_kind = deal.ending
+                                AND deal.ending = 'lost'
+                                AND last_stay.lost_reason_id
+                                    IS DISTINCT FROM deal.lost_reason_id
+                               THEN 'correct'
+                           WHEN last_stay.exit_kind = deal.ending
+                                OR last_stay.exit_kind = 'merged' THEN NULL
+                           -- archived and lost in one transaction is one ending
+                           WHEN last_stay.date_exited >= %(now)s THEN 'correct'
+                           ELSE 'enter'
+                       END AS action
+                  FROM deal
+             LEFT JOIN last_stay ON last_stay.lead_id = deal.id
+            ),
+            ended AS (
+                UPDATE crm_lead_stage_history stay
+                   SET date_exited = CASE WHEN change.action = 'correct'
+                                          THEN stay.date_exited
+                                          ELSE change.moment END,
+                       exit_kind = CASE WHEN change.action = 'move'
+                                        THEN %(move_kind)s
+                                        ELSE change.ending END,
+                       next_stage_id = CASE WHEN change.action = 'move'
+                                            THEN change.stage_id END,
+                       lost_reason_id = CASE WHEN change.ending = 'lost'
+                                             THEN change.lost_reason_id END
+                  FROM change
+             LEFT JOIN crm_stage last_stage ON last_stage.id = change.last_stage_ref
+             LEFT JOIN crm_stage next_stage ON next_stage.id = change.stage_id
+                 WHERE stay.id = change.last_id
+                   AND change.action IN ('leave', 'move', 'correct')
+             RETURNING stay.lead_id
+            )
+            INSERT INTO crm_lead_stage_history (
+                lead_id, stage_id, stage_ref, stage_name, stage_sequence,
+                stage_is_won, date_entered, date_exited, exit_kind, user_id,
+                team_id, company_id, currency_id, expected_revenue,
+                lost_reason_id, origin
+            )
+            SELECT change.id, change.stage_id, change.stage_id, stage.name,
+                   stage.sequence, stage.is_won, change.moment,
+                   CASE WHEN NOT change.standing THEN change.moment END,
+                   CASE WHEN NOT change.standing THEN change.ending END,
+                   change.user_id, change.team_id, change.company_id,
+                   change.currency_id, change.expected_revenue,
+                   CASE WHEN change.ending = 'lost' THEN change.lost_reason_id END,
+                   'live'
+              FROM change
+         LEFT JOIN crm_stage stage ON stage.id = change.stage_id
+         -- the stay is closed before the next one opens
+         LEFT JOIN ended ON ended.lead_id = change.id
+             WHERE change.action IN ('enter', 'move')
+            """,
+            deal=self._deal_query(leads),
+            lead_ids=leads._ids,
+            now=self.env.cr.now().replace(microsecond=0),
+            move_kind=self._move_kind_sql(
+                "last_stage", "next_stage", SQL("change.last_team_id"), SQL("change.team_id")
+            ),
+        )
+
+    def _deal_query(self, leads):
+        """What the history has to know of ``leads``: one row each, with
+        ``standing`` (is in a stage: pending, or won whether archived or not)
+        and, for those that are not, ``ending`` (``lost`` or ``on_hold``).
+
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        won = SQL("(stage.is_won IS TRUE AND lead.probability >= 100)")
+        return SQL(
+            """
+            SELECT lead.id, lead.stage_id, lead.user_id, lead.team_id,
+                   lead.company_id,
+                   COALESCE(company.currency_id, %(currency)s) AS currency_id,
+                   lead.expected_revenue, lead.lost_reason_id,
+                   (lead.active OR %(won)s) AS standing,
+                   CASE WHEN lead.active OR %(won)s THEN NULL
+                        WHEN lead.probability = 0 THEN 'lost'
+                        ELSE 'on_hold' END AS ending
+              FROM crm_lead lead
+         LEFT JOIN crm_stage stage ON stage.id = lead.stage_id
+         LEFT JOIN res_company company ON company.id = lead.company_id
+             WHERE lead.id IN %(lead_ids)s
+            """,
+            currency=self.env.company.currency_id.id,
+            won=won,
+            lead_ids=leads._ids,
+        )
+
+    def _move_kind_sql(self, last_stage, next_stage, last_team, team):
+        """How a deal left a stage for another one.
+
+        It was handed off when its team changed and the stage it left is no
+        stage of the new team's pipeline; otherwise the order of the stages
+        decides. A removed stage comes before every other.
+
+        :param str last_stage: alias of ``crm_stage`` for the stage left
+        :param str next_stage: alias of ``crm_stage`` for the stage entered
+        :param SQL last_team: the team when the stage was entered
+        :param SQL team: the team now
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        left, entered = SQL.identifier(last_stage), SQL.identifier(next_stage)
+        return SQL(
+            """CASE
+                WHEN %(team)s IS DISTINCT FROM %(last_team)s
+                     AND EXISTS (SELECT FROM crm_stage_crm_team_rel pipeline
+                                  WHERE pipeline.crm_stage_id = %(left)s.id)
+                     AND NOT EXISTS (SELECT FROM crm_stage_crm_team_rel pipeline
+                                      WHERE pipeline.crm_stage_id = %(left)s.id
+                                        AND pipeline.crm_team_id = %(team)s)
+                    THEN 'handed_off'
+                WHEN %(left)s.id IS NOT NULL
+                     AND (COALESCE(%(entered)s.is_won, FALSE),
+                          COALESCE(%(entered)s.sequence, -1),
+                          COALESCE(%(entered)s.id, 0))
+                       < (COALESCE(%(left)s.is_won, FALSE), %(left)s.sequence,
+                          %(left)s.id)
+                    THEN 'moved_back'
+                ELSE 'advanced'
+            END""",
+            left=left,
+            entered=entered,
+            last_team=last_team,
+            team=team,
+        )
+
+    # ------------------------------------------------------------
+    # MERGE
+    # ------------------------------------------------------------
+
+    @api.model
+    def _merge(self, survivor, merged):
+        """Give ``survivor`` the one history of all the deals that become it.
+
+        It is the history of the deal that came furthest, begun at the earliest
+        start of them all: what the earliest deal lived before that one started
+        is put in front. The open stays of the ``merged`` deals end as
+        ``merged``, so that none of them counts beside the survivor.
+
+        :param survivor: ``crm.lead`` that goes on
+        :param merged: recordset of ``crm.lead`` that are about to disappear
+        """
+        self._record(survivor | merged)
+        # sudo: who may merge deals merges their history; nothing is returned
+        chains = (
+            self.sudo()
+            .search(
+                [("lead_id", "in", (survivor | merged).ids)], order="date_entered, id"
+            )
+            .grouped("lead_id")
+        )
+        furthest = max(
+            chains.values(),
+            key=lambda chain: (chain._furthest_rank(), chain.lead_id == survivor),
+        )
+        earliest = min(chains.values(), key=lambda chain: chain[0].date_entered)
+        stays = furthest._put_behind(
+            earliest.filtered(lambda s: s.date_entered < furthest[0].date_entered)
+        )
+        self.env.execute_query(
+            SQL(
+                """
+                WITH plan (id, date_entered, date_exited, exit_kind, next_stage_id)
+                  AS (VALUES %(stays)s),
+                replaced AS (
+                    DELETE FROM crm_lead_stage_history
+                     WHERE lead_id = %(survivor)s
+                 RETURNING id
+                ),
+                ended AS (
+                    UPDATE crm_lead_stage_history
+                       SET date_exited = GREATEST(%(now)s, date_entered),
+                           exit_kind = 'merged'
+                     WHERE lead_id IN %(merged)s
+                       AND date_exited IS NULL
+                )
+                INSERT INTO crm_lead_stage_history (
+                    lead_id, stage_id, stage_ref, stage_name, stage_sequence,
+                    stage_is_won, date_entered, date_exited, exit_kind,
+                    next_stage_id, user_id, team_id, company_id, currency_id,
+                    expected_revenue, lost_reason_id, origin
+                )
+                SELECT %(survivor)s, stay.stage_id, stay.stage_ref, stay.stage_name,
+                       stay.stage_sequence, stay.stage_is_won,
+                       plan.date_entered::timestamp, plan.date_exited::timestamp,
+                       plan.exit_kind::varchar, plan.next_stage_id::int, stay.user_id,
+                       stay.team_id, stay.company_id, stay.currency_id,
+                       stay.expected_revenue, stay.lost_reason_id, stay.origin
+                  FROM crm_lead_stage_history stay
+                  JOIN plan ON plan.id = stay.id
+                 -- the old chain is gone before the new one is written
+                 WHERE (SELECT COUNT(*) FROM replaced) >= 0
+              ORDER BY plan.date_entered::timestamp, stay.id
+                """,
+                stays=SQL(", ").join(map(tuple, stays)),
+                survivor=survivor.id,
+                merged=merged._ids,
+                now=self.env.cr.now().replace(microsecond=0),
+            )
+        )
+        self.invalidate_model(flush=False)
+        self._record(survivor)
+
+    def _stage_rank(self):
+        """Where the stage of a stay stands among the others: a won stage is
+        behind all, the rest go by their order in the pipeline.
+
+        :rtype: tuple, to be compared
+        """
+        self.ensure_one()
+        stage = self.stage_id
+        return (
+            self.stage_is_won,
+            stage.sequence if stage else self.stage_sequence,
+            self.stage_ref,
+        )
+
+    def _furthest_rank(self):
+        """The rank of the furthest stage among the stays of one deal."""
+        return max(stay._stage_rank() for stay in self)
+
+    def _put_behind(self, prelude):
+        """The chain ``self`` continued backwards by the stays of ``prelude``,
+        another deal's, all entered before the first one of ``self``.
+
+        :return: list of ``[id, date_entered, date_exited, exit_kind,
+            next_stage_id]`` in the order of the chain
+        """
+        chain = [
+            [s.id, s.date_entered, s.date_exited, s.exit_kind, s.next_stage_id.id]
+            for s in prelude + self
+        ]
+        # NULL, not false
+        chain = [[value or None for value in stay] for stay in chain]
+        if prelude:
+            before, first = prelude[-1], self[0]
+            last = chain[len(prelude) - 1]
+            if last[2] is None or last[2] > first.date_entered:
+                if before.stage_ref == first.stage_ref:
+                    chain[len(prelude)][1] = last[1]
+                    del chain[len(prelude) - 1]
+                else:
+                    forward = before._stage_rank() < first._stage_rank()
+                    last[2:] = [
+                        first.date_entered,
+                        "advanced" if forward else "moved_back",
+                        first.stage_id.id or None,
+                    ]
+        return chain
+
+    # ------------------------------------------------------------
+    # TAKE-OVER
+    # ------------------------------------------------------------
+
+    @api.model
+    def _take_over(self, batch_size=TAKE_OVER_BATCH):
+        """Write the history of all deals that have none, from what Odoo still
+        knows of them: creation, the tracking values in the chatter, the state of
+        today. What the chatter does not tell is inferred and marked so.
+
+        :param int batch_size: deals in one statement
+        :return: number of stays written
+        """
+        self.env.flush_all()
+        lead_ids = [
+            lead_id
+            for (lead_id,) in self.env.execute_query(
+                SQL(
+                    """
+                    SELECT lead.id FROM crm_lead lead
+                     WHERE NOT EXISTS (SELECT FROM crm_lead_stage_history stay
+                                        WHERE stay.lead_id = lead.id)
+                  ORDER BY lead.id
+                    """
+                )
+            )
+        ]
+        written = done = 0
+        for batch in split_every(batch_size, lead_ids):
+            written += len(self.env.execute_query(self._take_over_query(batch)))
+            done += len(batch)
+            _logger.info(
+                "Stage history: %s of %s deals taken over", done, len(lead_ids)
+            )
+        self.invalidate_model(flush=False)
+        return written
+
+    def _take_over_query(self, lead_ids):
+        """The statement that writes the history of ``lead_ids``.
+
+        Each message that tracked something is an event; before the first one
+        stands the creation, after the last one the state of today. The values
+        between two events are those of the earlier one.
+
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        fields_get = self.env["ir.model.fields"]._get
+        # column of the event → (tracked field, column of the value, value today)
+        tracked = {
+            "stage": ("stage_id", "integer", "lead.stage_id"),
+            "alive": ("active", "integer", "lead.active::int"),
+            "owner": ("user_id", "integer", "lead.user_id"),
+            "team": ("team_id", "integer", "lead.team_id"),
+            "revenue": ("expected_revenue", "float", "lead.expected_revenue"),
+        }
+        told, first, today, filled_group, filled = [], [], [], [], []
+        for column, (fname, kind, now_sql) in tracked.items():
+            names = {
+                "column": SQL.identifier(column),
+                "first": SQL.identifier(f"first_{column}"),
+                "group": SQL.identifier(f"{column}_group"),
+                "field_id": fields_get("crm.lead", fname).id,
+                "old": SQL.identifier(f"old_value_{kind}"),
+                "new": SQL.identifier(f"new_value_{kind}"),
+                "now": SQL(now_sql),
+            }
+            told.append(
+                SQL(
+                    """MAX(COALESCE(value.%(new)s, 0))
+                       FILTER (WHERE value.field_id = %(field_id)s) AS %(column)s,
+                       MAX(COALESCE(value.%(old)s, 0))
+                       FILTER (WHERE value.field_id = %(field_id)s) AS %(first)s""",
+                    **names,
+                )
+            )
+            # archived without a word of it: it was alive before
+            unknown = SQL("1") if column == "alive" else SQL("MAX(%s)", names["now"])
+            first.append(
+                SQL(
+                    """COALESCE((ARRAY_AGG(told.%(first)s ORDER BY told.moment, told.rank)
+                       FILTER (WHERE told.%(first)s IS NOT NULL))[1], %(unknown)s, 0)
+                       AS %(column)s""",
+                    unknown=unknown,
+                    **names,
+                )
+            )
+            today.append(SQL("COALESCE(%(now)s, 0) AS %(column)s", **names))
+            filled_group.append(
+                SQL(
+                    """COUNT(%(column)s) OVER (PARTITION BY lead_id
+                       ORDER BY moment, rank) AS %(group)s""",
+                    **names,
+                )
+            )
+            filled.append(
+                SQL(
+                    """FIRST_VALUE(%(column)s) OVER (PARTITION BY lead_id, %(group)s
+                       ORDER BY moment, rank) AS %(column)s""",
+                    **names,
+                )
+            )
+        columns = SQL(", ").join(map(SQL.identifier, tracked))
+        return SQL(
+            """
+            WITH told AS (
+                SELECT message.res_id AS lead_id,
+                       MIN(value.create_date) AS moment,
+                       MIN(value.id) AS rank,
+                       -- lost and not just archived: it says so, or why
+                       BOOL_OR(value.field_id = %(won_status)s
+                               OR value.field_id = %(lost_reason)s
+                               AND value.new_value_integer > 0) AS lost,
+                       MAX(value.new_value_integer)
+                       FILTER (WHERE value.field_id = %(lost_reason)s) AS reason,
+                       %(told)s
+                  FROM mail_message message
+                  JOIN mail_tracking_value value
+                    ON value.mail_message_id = message.id
+                 WHERE message.model = 'crm.lead'
+                   AND message.res_id = ANY(%(lead_ids)s)
+                   AND value.field_id = ANY(%(field_ids)s)
+              GROUP BY message.res_id, message.id
+            ),
+            removed_stage AS (
+                SELECT known.id, JSONB_BUILD_OBJECT('en_US', MAX(known.name)) AS name
+                  FROM mail_message message
+                  JOIN mail_tracking_value value
+                    ON value.mail_message_id = message.id
+            CROSS JOIN LATERAL (
+                       VALUES (value.old_value_integer, value.old_value_char),
+                              (value.new_value_integer, value.new_value_char)
+                       ) AS known (id, name)
+                 WHERE message.model = 'crm.lead'
+                   AND message.res_id = ANY(%(lead_ids)s)
+                   AND value.field_id = %(stage_field)s
+                   AND NOT EXISTS (SELECT FROM crm_stage WHERE id = known.id)
+              GROUP BY known.id
+            ),
+            event AS (
+                SELECT lead_id, moment, rank::bigint, lost, reason, %(columns)s,
+                       'tracking' AS origin
+                  FROM told
+             UNION ALL
+                SELECT lead.id,
+                       LEAST(MAX(lead.create_date), MIN(told.moment)),
+                       -1, FALSE, NULL, %(first)s, 'inferred'
+                  FROM crm_lead lead
+             LEFT JOIN told ON told.lead_id = lead.id
+                 WHERE lead.id = ANY(%(lead_ids)s)
+              GROUP BY lead.id
+             UNION ALL
+                SELECT lead.id,
+                       GREATEST(
+                           MAX(told.moment),
+                           CASE WHEN NOT lead.active
+                                THEN COALESCE(lead.date_closed, lead.write_date)
+                                ELSE COALESCE(lead.date_last_stage_update,
+                                              lead.write_date) END,
+                           lead.create_date
+                       ),
+                       %(last_rank)s, lead.probability = 0, lead.lost_reason_id,
+                       %(today)s, 'inferred'
+                  FROM crm_lead lead
+             LEFT JOIN told ON told.lead_id = lead.id
+                 WHERE lead.id = ANY(%(lead_ids)s)
+              GROUP BY lead.id
+            ),
+            grouped AS (
+                SELECT lead_id, moment, rank, lost, reason, origin, %(columns)s,
+                       %(filled_group)s
+                  FROM event
+            ),
+            filled AS (
+                SELECT lead_id, DATE_TRUNC('second', moment) AS moment, rank, lost,
+                       reason, origin, %(filled)s
+                  FROM grouped
+            ),
+            state AS (
+                SELECT filled.*, stage.is_won, stage.sequence, stage.name,
+                       (filled.alive = 1 OR stage.is_won IS TRUE) AS standing,
+                       CASE WHEN filled.alive = 1 OR stage.is_won IS TRUE THEN NULL
+                            WHEN filled.lost THEN 'lost'
+                            ELSE 'on_hold' END AS ending
+                  FROM filled
+             LEFT JOIN crm_stage stage ON stage.id = filled.stage
+            ),
+            compared AS (
+                SELECT state.*,
+                       LAG(standing) OVER chain AS was_standing,
+                       LAG(stage) OVER chain AS last_stage
+                  FROM state
+                WINDOW chain AS (PARTITION BY lead_id ORDER BY moment, rank)
+            ),
+            change AS (
+                SELECT compared.*,
+                       LEAD(standing) OVER chain AS next_standing,
+                       LEAD(moment) OVER chain AS next_moment,
+                       LEAD(ending) OVER chain AS next_ending,
+                       LEAD(stage) OVER chain AS next_stage,
+                       LEAD(team) OVER chain AS next_team,
+                       LEAD(reason) OVER chain AS next_reason
+                  FROM compared
+                 WHERE was_standing IS NULL
+                    OR standing <> was_standing
+                    OR standing AND stage <> last_stage
+                WINDOW chain AS (PARTITION BY lead_id ORDER BY moment, rank)
+            )
+            INSERT INTO crm_lead_stage_history (
+                lead_id, stage_id, stage_ref, stage_name, stage_sequence,
+                stage_is_won, date_entered, date_exited, exit_kind, next_stage_id,
+                user_id, team_id, company_id, currency_id, expected_revenue,
+                lost_reason_id, origin
+            )
+            SELECT change.lead_id, stage.id, NULLIF(change.stage, 0),
+                   COALESCE(stage.name, removed_stage.name),
+                   COALESCE(stage.sequence, 0),
+                   stage.is_won, change.moment, change.next_moment,
+                   CASE WHEN change.next_standing THEN %(move_kind)s
+                        ELSE change.next_ending END,
+                   CASE WHEN change.next_standing THEN entered.id END,
+                   owner.id, team.id, lead.company_id,
+                   COALESCE(company.currency_id, %(currency)s), change.revenue,
+                   CASE WHEN change.next_ending = 'lost' THEN reason.id END,
+                   change.origin
+              FROM change
+              JOIN crm_lead lead ON lead.id = change.lead_id
+         LEFT JOIN crm_stage stage ON stage.id = change.stage
+         LEFT JOIN removed_stage ON removed_stage.id = change.stage
+         LEFT JOIN crm_stage entered ON entered.id = change.next_stage
+         LEFT JOIN res_users owner ON owner.id = change.owner
+         LEFT JOIN crm_team team ON team.id = change.team
+         LEFT JOIN res_company company ON company.id = lead.company_id
+         LEFT JOIN crm_lost_reason reason ON reason.id = change.next_reason
+             WHERE change.standing
+          ORDER BY change.lead_id, change.moment, change.rank
+         RETURNING id
+            """,
+            won_status=fields_get("crm.lead", "won_status").id,
+            lost_reason=fields_get("crm.lead", "lost_reason_id").id,
+            field_ids=[
+                fields_get("crm.lead", fname).id
+                for fname in (
+                    "won_status",
+                    "lost_reason_id",
+                    *(fname for fname, _kind, _now in tracked.values()),
+                )
+            ],
+            told=SQL(", ").join(told),
+            first=SQL(", ").join(first),
+            today=SQL(", ").join(today),
+            filled_group=SQL(", ").join(filled_group),
+            filled=SQL(", ").join(filled),
+            columns=columns,
+            lead_ids=list(lead_ids),
+            last_rank=2**62,
+            stage_field=fields_get("crm.lead", "stage_id").id,
+            currency=self.env.company.currency_id.id,
+            move_kind=self._move_kind_sql(
+                "stage", "entered", SQL("team.id"), SQL("NULLIF(change.next_team, 0)")
+            ),
+        )

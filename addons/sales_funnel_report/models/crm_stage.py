@@ -1,0 +1,42 @@
+from odoo import models
+from odoo.tools import SQL
+
+
+class CrmStage(models.Model):
+    _inherit = "crm.stage"
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "is_won" in vals and self:
+            self._update_history_won()
+        return result
+
+    def _update_history_won(self):
+        """What counts as won is what the stage means today, in the past too: a
+        flipped stage makes no wins of today. Archived deals in it may begin or
+        cease to stand there.
+        """
+        self.flush_recordset(["is_won"])
+        self.env.execute_query(
+            SQL(
+                """
+                UPDATE crm_lead_stage_history stay
+                   SET stage_is_won = stage.is_won
+                  FROM crm_stage stage
+                 WHERE stay.stage_id = stage.id
+                   AND stage.id IN %s
+                   AND stay.stage_is_won IS DISTINCT FROM stage.is_won
+             RETURNING stay.id
+                """,
+                self._ids,
+            )
+        )
+        history = self.env["crm.lead.stage.history"]
+        # sudo: the archived deals of all companies, none of them is shown
+        archived = (
+            self.env["crm.lead"]
+            .sudo()
+            .search([("stage_id", "in", self.ids), ("active", "=", False)])
+        )
+        history._record(archived)
+        history.invalidate_model(flush=False)
