@@ -3,3 +3,7 @@ from . import crm_lead
 from . import crm_stage
 from . import crm_funnel
 from . import crm_funnel_step
+from . import ir_actions_act_window_view
+from . import ir_ui_view
+from . import crm_funnel_count
+from . import crm_funnel_report

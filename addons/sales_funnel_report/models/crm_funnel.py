@@ -33,19 +33,17 @@ class CrmFunnel(models.Model):
 
         :param int team_id: the one team that was asked for, if it was one; a
             funnel that follows the pipeline then shows that team's stages only
-        :param SQL deals: subselect of the deals asked for; removed stages in
-            which one of them once stood are steps too
+        :param SQL deals: subselect of the deals asked for, all by default;
+            removed stages in which one of them once stood are steps too
         :return: list of ``{"key": str, "name": str, "kind": str,
             "stage_refs": [int]}``
         """
         self.ensure_one()
         if not self.follows_stages:
             return [step._get_step() for step in self.step_ids]
-        domain = Domain("team_ids", "=", False)
+        domain = Domain.TRUE
         if team_id:
-            domain |= Domain("team_ids", "in", [team_id])
-        elif team_id is None:
-            domain = Domain.TRUE
+            domain = Domain("team_ids", "=", False) | Domain("team_ids", "=", team_id)
         stages = self.env["crm.stage"].search(domain, order="sequence, id")
         steps = [
             (
@@ -67,19 +65,12 @@ class CrmFunnel(models.Model):
 
         :return: list of ``(rank, step)``, see :meth:`_get_steps`
         """
-        if deals is None:
-            return []
-        # sudo: names of removed stages, of deals that the user may read
+        domain = Domain("stage_id", "=", False) & Domain("stage_ref", "!=", False)
+        if deals is not None:
+            domain &= Domain("lead_id", "in", deals)
+        # sudo: only the names of removed stages, and the deals are the user's
         history = self.env["crm.lead.stage.history"].sudo()
-        removed = history._read_group(
-            [
-                ("stage_id", "=", False),
-                ("stage_ref", "!=", False),
-                ("lead_id", "in", deals),
-            ],
-            ["stage_ref"],
-            ["id:max"],
-        )
+        removed = history._read_group(domain, ["stage_ref"], ["id:max"])
         steps = []
         for stage_ref, stay_id in removed:
             stay = history.browse(stay_id)

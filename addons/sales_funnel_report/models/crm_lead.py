@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 # What a stay is made of: when one of these is stored, the history is written.
 HISTORY_FIELDS = {"stage_id", "active", "won_status", "lost_reason_id"}
@@ -9,6 +10,13 @@ class CrmLead(models.Model):
 
     stage_history_ids = fields.One2many(
         "crm.lead.stage.history", "lead_id", string="Stage History", readonly=True
+    )
+    funnel_step_reached = fields.Char(
+        string="Reached in the Funnel",
+        store=False,
+        search="_search_funnel_step_reached",
+        exportable=False,
+        help="For searching only: the deals behind a figure of the sales funnel.",
     )
 
     @api.model_create_multi
@@ -32,6 +40,8 @@ class CrmLead(models.Model):
             lead.id
             for lead, vals in zip(self, vals_list, strict=True)
             if not HISTORY_FIELDS.isdisjoint(vals)
+            # an archived deal that is now said to be lost
+            or (vals.get("probability") == 0 and not lead.active)
         ]
         self.env["crm.lead.stage.history"]._record(self.browse(changed))
         return result
@@ -40,3 +50,48 @@ class CrmLead(models.Model):
         result = super()._merge_dependences_history(opportunities)
         self.env["crm.lead.stage.history"]._merge(self, opportunities)
         return result
+
+    # ------------------------------------------------------------
+    # FUNNEL
+    # ------------------------------------------------------------
+
+    def _search_funnel_step_reached(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        report = self.env["crm.funnel.report"]
+        return Domain.OR(
+            Domain("id", "in", report._get_reached_query(description))
+            for description in value
+        )
+
+    @api.model
+    @api.readonly
+    def get_funnel_report(self, domain=None, options=None):
+        """The figures of a sales funnel.
+
+        :param domain: domain of ``crm.lead``; archived and lost deals are always
+            taken, the record rules of the user always apply
+        :param dict options: all optional:
+
+            - ``funnel_id``: ``crm.funnel``, default Pipeline
+            - ``lens``: ``cohort``, the deals that came in during the period
+            - ``rule``: ``beyond``, reached this step or a later one
+            - ``date_from``, ``date_to``: ``"YYYY-MM-DD"``, days in the time zone
+              of the user, the second one excluded; default the last 12 months
+            - ``as_of``: ``"YYYY-MM-DD HH:MM:SS"`` UTC, default now
+            - ``window_days``: look at each deal for that many days only
+            - ``horizon_days``: days after which a deal is expected to be
+              decided; default the 90th percentile of the days to a win
+            - ``groupby``: group-by spec of ``crm.lead``, or ``stage_user_id``
+            - ``compare``: ``{"date_from", "date_to"}``, a second total
+        :return: plain JSON: ``options`` as used, ``history_since`` (day),
+            ``currency_id``, ``total`` and ``compare`` (a SERIES or ``None``),
+            ``groups`` (list of ``value``, ``label``, ``domain``, ``series``) and
+            ``warnings``. A SERIES has counts, money in ``currency_id``, rates
+            from 0 to 1 (``None`` over nothing), durations in days, and
+            ``steps``; a step's ``domain``, searched with ``active_test=False``,
+            finds exactly the deals it counts.
+        :rtype: dict
+        :raise UserError: for an unknown option, value or field
+        """
+        return self.env["crm.funnel.report"]._get_report(domain, options)

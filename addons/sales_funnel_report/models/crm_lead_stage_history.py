@@ -234,6 +234,10 @@ class CrmLeadStageHistory(models.Model):
         ``standing`` (is in a stage: pending, or won whether archived or not)
         and, for those that are not, ``ending`` (``lost`` or ``on_hold``).
 
+        A deal is lost when it is archived and somebody gave it the probability
+        0. As long as Odoo has learnt nothing, deals have no probability at all
+        (NULL): such a one that is archived was not lost.
+
         :rtype: :class:`odoo.tools.SQL`
         """
         won = SQL("(stage.is_won IS TRUE AND lead.probability >= 100)")

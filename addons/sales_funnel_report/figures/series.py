@@ -1,0 +1,101 @@
+from .incidence import cumulative_incidence
+from .rates import rate, wilson_interval
+
+
+def duration(counted=None):
+    """The figures of one kind of duration.
+
+    :param counted: ``{"n", "mean", "percentiles": [median, p80, p90]}`` in days,
+        or ``None`` when nothing was counted
+    :return: ``{"n", "mean", "median", "p80", "p90"}``
+
+    >>> duration({"n": 2, "mean": 1.5, "percentiles": [1.5, 1.8, 1.9]})["p90"]
+    1.9
+    >>> duration()
+    {'n': 0, 'mean': None, 'median': None, 'p80': None, 'p90': None}
+    """
+    counted = counted or {}
+    median, p80, p90 = counted.get("percentiles") or (None, None, None)
+    return {
+        "n": counted.get("n") or 0,
+        "mean": counted.get("mean"),
+        "median": median,
+        "p80": p80,
+        "p90": p90,
+    }
+
+
+def cohort_series(steps, counts, horizon=None):
+    """The figures of one set of deals that came in together.
+
+    :param steps: the steps of the funnel, first to last, each a dictionary with
+        ``key``, ``name`` and ``kind``
+    :param counts: what was counted: ``deals`` (one dictionary), ``steps`` (one
+        dictionary by position of the step), ``lost_reasons`` (list of
+        dictionaries by position), ``lives`` (see
+        :func:`~.incidence.cumulative_incidence`)
+    :param horizon: days after which a deal is expected to be decided, if known
+    :return: dictionary of plain values, the SERIES of the report
+    """
+    deals = counts.get("deals") or {}
+    size = deals.get("size") or 0
+    won = deals.get("won") or 0
+    lost = deals.get("lost") or 0
+    undecided = (deals.get("open") or 0) + (deals.get("on_hold") or 0)
+    expected = (
+        cumulative_incidence(counts.get("lives") or [], horizon)
+        if horizon is not None
+        else None
+    )
+    if horizon is None:
+        mature = not undecided
+    else:
+        youngest = deals.get("youngest_days")
+        mature = youngest is None or youngest >= horizon
+    return {
+        "size": size,
+        "won": won,
+        "lost": lost,
+        "open": deals.get("open") or 0,
+        "on_hold": deals.get("on_hold") or 0,
+        "amount": deals.get("amount") or 0,
+        "won_amount": deals.get("won_amount") or 0,
+        "win_rate": rate(won, size),
+        "win_rate_ci": wilson_interval(won, size),
+        "win_rate_closed": rate(won, won + lost),
+        "expected_win_rate": expected,
+        "mature": mature,
+        "cycle_days": duration(deals.get("cycle_days")),
+        "steps": _cohort_steps(steps, counts),
+    }
+
+
+def _cohort_steps(steps, counts):
+    """The STEP of each step, see :func:`cohort_series`."""
+    counted = [counts.get("steps", {}).get(rank) or {} for rank in range(len(steps))]
+    reached = [step.get("count") or 0 for step in counted]
+    result = []
+    for rank, (step, count) in enumerate(zip(steps, counted)):
+        previous = reached[rank - 1] if rank else None
+        result.append(
+            {
+                "key": step["key"],
+                "name": step["name"],
+                "kind": step["kind"],
+                "count": reached[rank],
+                "amount": count.get("amount") or 0,
+                "skipped": count.get("skipped") or 0,
+                "conversion_prev": rate(reached[rank], previous) if rank else None,
+                "conversion_first": rate(reached[rank], reached[0]),
+                "ci": wilson_interval(reached[rank], previous) if rank else None,
+                "lost": count.get("lost") or 0,
+                "lost_amount": count.get("lost_amount") or 0,
+                "open": count.get("open") or 0,
+                "on_hold": count.get("on_hold") or 0,
+                "won": count.get("won") or 0,
+                "days_to_next": duration(count.get("days_to_next")),
+                "days_in_step": duration(count.get("days_in_step")),
+                "lost_reasons": counts.get("lost_reasons", {}).get(rank) or [],
+            }
+        )
+    return result

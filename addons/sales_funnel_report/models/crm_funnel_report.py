@@ -1,0 +1,497 @@
+import json
+from datetime import datetime, time
+
+import pytz
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.orm.domains import DomainAnd, DomainCondition
+from odoo.tools import SQL
+
+from ..figures import cohort_series
+
+OPTIONS = {
+    "funnel_id",
+    "lens",
+    "rule",
+    "date_from",
+    "date_to",
+    "as_of",
+    "window_days",
+    "horizon_days",
+    "groupby",
+    "compare",
+}
+OWNER_OF_STEP = "stage_user_id"
+
+
+class CrmFunnelReport(models.AbstractModel):
+    """From a question in words to the figures of the funnel.
+
+    Reads the options, has the deals counted, has the figures computed, and adds
+    to each figure the domain of the deals behind it.
+    """
+
+    _name = "crm.funnel.report"
+    _description = "Sales Funnel Report"
+
+    @api.model
+    def _get_report(self, domain, options):
+        """See ``crm.lead.get_funnel_report``."""
+        options = self._read_options(options)
+        domain = Domain(domain or Domain.TRUE)
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        try:
+            deals = leads._search(domain).subselect()
+        except ValueError as error:
+            raise UserError(
+                self.env._("The filter is not valid: %(error)s", error=error)
+            ) from error
+        team_id = self._get_team_asked_for(domain)
+        question = self._get_question(options, team_id, deals)
+        horizon = options["horizon_days"]
+        if horizon is None:
+            horizon = self.env["crm.funnel.count"]._count_cycle_p90(question, deals)
+        counts = self._count(question, deals)
+        compare = options["compare"]
+        compared = None
+        if compare:
+            compare_options = {**options, **compare}
+            compare_question = self._get_question(compare_options, team_id, deals)
+            compared = self._get_series(
+                compare_question,
+                compare_options,
+                self._count(compare_question, deals).get(None, {}),
+                horizon,
+                domain,
+            )
+        since = self.env["crm.funnel.count"]._count_history_since()
+        return {
+            "options": {**options, "horizon_days": horizon},
+            "history_since": since and self._to_user_day(since),
+            "currency_id": question["currency"].id,
+            "total": self._get_series(
+                question, options, counts.get(None, {}), horizon, domain
+            ),
+            "compare": compared,
+            "groups": self._get_groups(question, options, horizon, domain, deals),
+            "warnings": self._get_warnings(options, counts.get(None, {}), since),
+        }
+
+    # ------------------------------------------------------------
+    # OPTIONS
+    # ------------------------------------------------------------
+
+    def _get_lenses(self):
+        """:return: the lenses that can be asked for"""
+        return ["cohort"]
+
+    def _get_rules(self):
+        """:return: the rules that can be asked for"""
+        return ["beyond"]
+
+    def _read_options(self, options):
+        """Check the options and fill in what was left out.
+
+        :return: dictionary with every key of :data:`OPTIONS`, plain JSON values
+        :raise UserError: for an unknown option or value
+        """
+        options = {
+            key: value for key, value in (options or {}).items() if value is not None
+        }
+        unknown = sorted(set(options) - OPTIONS)
+        if unknown:
+            raise UserError(
+                self.env._(
+                    "Unknown option “%(option)s”. The options are: %(options)s.",
+                    option=unknown[0],
+                    options=", ".join(sorted(OPTIONS)),
+                )
+            )
+        date_from, date_to = self._read_period(options)
+        return {
+            "funnel_id": self._read_funnel(options.get("funnel_id")).id,
+            "lens": self._read_choice(options, "lens", self._get_lenses()),
+            "rule": self._read_choice(options, "rule", self._get_rules()),
+            "date_from": date_from,
+            "date_to": date_to,
+            "as_of": self._read_as_of(options.get("as_of")),
+            "window_days": self._read_days(options, "window_days"),
+            "horizon_days": self._read_days(options, "horizon_days"),
+            "groupby": self._read_groupby(options.get("groupby")),
+            "compare": self._read_compare(options.get("compare")),
+        }
+
+    def _bad_value(self, option, value, expected):
+        """:return: the ``UserError`` for a value that an option cannot take"""
+        return UserError(
+            self.env._(
+                "“%(value)s” is no value for the option “%(option)s”: "
+                "%(expected)s is expected.",
+                value=value,
+                option=option,
+                expected=expected,
+            )
+        )
+
+    def _read_choice(self, options, option, choices):
+        value = options.get(option, choices[0])
+        if value not in choices:
+            raise self._bad_value(
+                option, value, self.env._("one of %(list)s", list=", ".join(choices))
+            )
+        return value
+
+    def _read_funnel(self, funnel_id):
+        if funnel_id is None:
+            funnel = self.env["crm.funnel"]._get_default()
+            if not funnel:
+                raise UserError(
+                    self.env._(
+                        "There is no sales funnel yet. Create one under "
+                        "CRM → Configuration → Sales Funnels."
+                    )
+                )
+            return funnel
+        funnel = self.env["crm.funnel"]
+        if isinstance(funnel_id, int) and not isinstance(funnel_id, bool):
+            funnel = funnel.browse(funnel_id).exists()
+        if not funnel:
+            raise self._bad_value(
+                "funnel_id", funnel_id, self.env._("the ID of a sales funnel")
+            )
+        return funnel
+
+    def _read_day(self, option, value):
+        try:
+            return datetime.strptime(value, "%Y-%m-%d").date()
+        except (TypeError, ValueError) as error:
+            raise self._bad_value(
+                option, value, self.env._("a day such as 2026-01-31")
+            ) from error
+
+    def _read_period(self, options, prefix=""):
+        today = fields.Date.context_today(self)
+        date_from, date_to = (
+            self._read_day(prefix + option, options[option])
+            if options.get(option) is not None
+            else None
+            for option in ("date_from", "date_to")
+        )
+        if date_to is None:
+            date_to = today + relativedelta(days=1)
+            if date_from is not None and date_from >= date_to:
+                date_to = date_from + relativedelta(days=1)
+        if date_from is None:
+            date_from = date_to - relativedelta(years=1)
+        if date_from >= date_to:
+            raise UserError(
+                self.env._(
+                    "The period is empty: it begins on %(date_from)s and ends before "
+                    "%(date_to)s. “date_from” has to come before “date_to”.",
+                    date_from=date_from,
+                    date_to=date_to,
+                )
+            )
+        return date_from.isoformat(), date_to.isoformat()
+
+    def _read_compare(self, compare):
+        if not compare:
+            return None
+        expected = self.env._("a period with “date_from” and “date_to”")
+        if not isinstance(compare, dict) or set(compare) != {"date_from", "date_to"}:
+            raise self._bad_value("compare", compare, expected)
+        if None in compare.values():
+            raise self._bad_value("compare", compare, expected)
+        date_from, date_to = self._read_period(compare, prefix="compare.")
+        return {"date_from": date_from, "date_to": date_to}
+
+    def _read_as_of(self, as_of):
+        if as_of is None:
+            return fields.Datetime.to_string(fields.Datetime.now())
+        try:
+            return fields.Datetime.to_string(
+                datetime.strptime(as_of, "%Y-%m-%d %H:%M:%S")
+            )
+        except (TypeError, ValueError) as error:
+            raise self._bad_value(
+                "as_of", as_of, self.env._("a moment such as 2026-01-31 23:59:59")
+            ) from error
+
+    def _read_days(self, options, option):
+        value = options.get(option)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise self._bad_value(option, value, self.env._("a positive whole number"))
+        return value
+
+    def _read_groupby(self, spec):
+        if not spec or spec == OWNER_OF_STEP:
+            return spec or None
+        leads = self.env["crm.lead"]
+        try:
+            query = leads._search(Domain.FALSE)
+            leads._read_group_groupby(leads._table, spec, query)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._bad_value(
+                "groupby",
+                spec,
+                self.env._("a field of the deal, a date with a part such as :month"),
+            ) from error
+        return spec
+
+    # ------------------------------------------------------------
+    # QUESTION
+    # ------------------------------------------------------------
+
+    def _get_question(self, options, team_id, deals):
+        """:return: what ``crm.funnel.count`` takes"""
+        funnel = self.env["crm.funnel"].browse(options["funnel_id"])
+        return {
+            "steps": funnel._get_steps(team_id=team_id, deals=deals),
+            "start": self._to_utc(options["date_from"]),
+            "end": self._to_utc(options["date_to"]),
+            "as_of": fields.Datetime.to_datetime(options["as_of"]),
+            "window_days": options["window_days"],
+            "currency": self.env.company.currency_id,
+            "team_id": team_id,
+        }
+
+    def _to_utc(self, day):
+        """The first moment of a day of the user, as a naive UTC datetime."""
+        midnight = datetime.combine(fields.Date.to_date(day), time.min)
+        zone = pytz.timezone(self.env.context.get("tz") or self.env.user.tz or "UTC")
+        return zone.localize(midnight).astimezone(pytz.utc).replace(tzinfo=None)
+
+    def _to_user_day(self, moment):
+        """The day of the user on which a naive UTC datetime falls, as text."""
+        return fields.Date.to_string(
+            fields.Datetime.context_timestamp(self, moment).date()
+        )
+
+    def _get_team_asked_for(self, domain):
+        """The team that all deals asked for belong to.
+
+        :return: its id, or ``None`` when it is not just one
+        """
+        domain = domain.optimize(self.env["crm.lead"])
+        parts = domain.children if isinstance(domain, DomainAnd) else [domain]
+        for part in parts:
+            if (
+                isinstance(part, DomainCondition)
+                and (part.field_expr, part.operator) == ("team_id", "in")
+                and not isinstance(part.value, SQL)
+            ):
+                teams = list(part.value)
+                if len(teams) == 1 and isinstance(teams[0], int):
+                    return teams[0] or None
+        return None
+
+    # ------------------------------------------------------------
+    # RESULT
+    # ------------------------------------------------------------
+
+    def _count(self, question, deals, groups=None, owner_of_step=False):
+        """Hook: what is counted, see ``crm.funnel.count``."""
+        return self.env["crm.funnel.count"]._count_cohort(
+            question, deals, groups=groups, owner_of_step=owner_of_step
+        )
+
+    def _get_series(self, question, options, counts, horizon, domain, owner_id=None):
+        """The figures of one set of deals, each step with its domain."""
+        series = cohort_series(question["steps"], counts, horizon)
+        self._name_lost_reasons(series)
+        for step in series["steps"]:
+            step["domain"] = self._get_step_domain(
+                question, options, domain, step["key"], owner_id
+            )
+        return series
+
+    def _name_lost_reasons(self, series):
+        reasons = [reason for step in series["steps"] for reason in step["lost_reasons"]]
+        # sudo: the name of a reason is no secret to who may see that deals have it
+        records = (
+            self.env["crm.lost.reason"]
+            .sudo()
+            .with_context(active_test=False)
+            .browse({reason["id"] for reason in reasons if reason["id"]})
+            .exists()
+        )
+        names = {record.id: record.name for record in records}
+        for reason in reasons:
+            reason["name"] = names.get(reason["id"], self.env._("No reason given"))
+
+    def _get_step_domain(self, question, options, domain, key, owner_id=None):
+        """The domain of the deals that reached a step: it describes the question,
+        so that it stays short and is answered by the same count.
+        """
+        described = {
+            key_: options[key_]
+            for key_ in ("funnel_id", "date_from", "date_to", "as_of", "window_days")
+            if options[key_] is not None
+        }
+        described["step"] = key
+        if question["team_id"]:
+            described["team_id"] = question["team_id"]
+        if owner_id is not None:
+            described["owner_id"] = owner_id
+        value = json.dumps(described, sort_keys=True, separators=(",", ":"))
+        return list(domain & Domain("funnel_step_reached", "=", value))
+
+    @api.model
+    def _get_reached_query(self, description):
+        """The deals that a step's domain stands for.
+
+        :param str description: what :meth:`_get_step_domain` wrote
+        :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
+        :raise UserError: when it is not such a description
+        """
+        try:
+            described = json.loads(description)
+            step = described.pop("step")
+            team_id = described.pop("team_id", None)
+            owner_id = described.pop("owner_id", None)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                self.env._(
+                    "“%(value)s” describes no step of a sales funnel. Open the "
+                    "deals from the funnel.",
+                    value=description,
+                )
+            ) from error
+        question = self._get_question(self._read_options(described), team_id, None)
+        return self.env["crm.funnel.count"]._reached_query(question, step, owner_id)
+
+    def _get_groups(self, question, options, horizon, domain, deals):
+        """The groups of the report, in the order Odoo would show them."""
+        spec = options["groupby"]
+        if not spec:
+            return []
+        if spec == OWNER_OF_STEP:
+            counted = self._count(question, deals, owner_of_step=True)
+            groups = self._get_owner_groups(counted)
+        else:
+            leads = self.env["crm.lead"].with_context(active_test=False)
+            query = leads._search(domain)
+            group_sql = leads._read_group_groupby(leads._table, spec, query)
+            member = query.select(
+                SQL("DISTINCT %s AS lead_id", SQL.identifier(leads._table, "id")),
+                SQL("%s AS grp", group_sql),
+            )
+            counted = self._count(question, deals, groups=member)
+            groups = self._get_field_groups(leads, spec, domain, counted)
+        result = []
+        for value, label, group_domain, counts, owner_id in groups:
+            group_domain = domain & Domain(group_domain)
+            # who owned the deal at a step is told by the step's own domain
+            step_domain = group_domain if owner_id is None else domain
+            result.append(
+                {
+                    "value": value,
+                    "label": label,
+                    "domain": list(group_domain),
+                    "series": self._get_series(
+                        question, options, counts, horizon, step_domain, owner_id
+                    ),
+                }
+            )
+        return result
+
+    def _get_field_groups(self, leads, spec, domain, counted):
+        """The groups by a field of the deal that have deals in the cohort.
+
+        :return: list of ``(value, label, domain, counts, None)``
+        """
+        values = leads._read_group_postprocess_groupby(spec, list(counted))
+        counts_by_value = dict(zip(values, counted.values(), strict=True))
+        rows = [
+            row
+            for row in leads._read_group(domain, [spec])
+            if row[0] in counts_by_value
+        ]
+        formatted = leads._web_read_group_format((spec,), (), rows)
+        return [
+            (
+                *self._get_group_label(spec, group[spec]),
+                group["__extra_domain"],
+                counts_by_value[value],
+                None,
+            )
+            for (value,), group in zip(rows, formatted, strict=True)
+        ]
+
+    def _get_group_label(self, spec, value):
+        """:return: the value of a group, and how people call it"""
+        if isinstance(value, (list, tuple)):
+            return value[0], str(value[1])
+        field = self.env["crm.lead"]._fields[spec.split(":")[0].split(".")[0]]
+        if field.type == "boolean":
+            return value, self.env._("Yes") if value else self.env._("No")
+        if value is False or value is None:
+            return False, self.env._("None")
+        if field.type == "selection":
+            names = dict(field._description_selection(self.env))
+            return value, str(names.get(value, value))
+        return value, str(value)
+
+    def _get_owner_groups(self, counted):
+        """The groups by the salesperson at the time of each step.
+
+        :return: list of ``(value, label, domain, counts, owner_id)``
+        """
+        # sudo: the name of a salesperson of deals that the user may read
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        groups = [
+            (
+                user_id or False,
+                users.browse(user_id).name if user_id else self.env._("None"),
+                [("stage_history_ids.user_id", "=", user_id or False)],
+                counts,
+                user_id or False,
+            )
+            for user_id, counts in counted.items()
+        ]
+        return sorted(groups, key=lambda group: (not group[0], group[1], group[0]))
+
+    def _get_warnings(self, options, counts, since):
+        """What somebody who decides from these figures has to know.
+
+        :return: list of sentences
+        """
+        warnings = []
+        if since and self._to_user_day(since) > options["date_from"]:
+            warnings.append(
+                self.env._(
+                    "The history begins on %(day)s. Deals that came in before are "
+                    "not in it.",
+                    day=self._to_user_day(since),
+                )
+            )
+        inferred = (counts.get("deals") or {}).get("inferred")
+        if inferred:
+            warnings.append(
+                self.env._(
+                    "Part of the history of %(count)s of these deals was not recorded "
+                    "but inferred.",
+                    count=inferred,
+                )
+            )
+        if options["window_days"]:
+            warnings.append(
+                self.env._(
+                    "Each deal is looked at for %(days)s days after it came in; what "
+                    "happened to it later does not count.",
+                    days=options["window_days"],
+                )
+            )
+        if options["groupby"] == OWNER_OF_STEP:
+            warnings.append(
+                self.env._(
+                    "Deals change hands: each step counts for the salesperson who had "
+                    "the deal then, so one step need not follow from the one before."
+                )
+            )
+        return warnings
