@@ -1,0 +1,11 @@
+# Each target is one line into tools/, which needs nothing but Python's standard library.
+PYTHON ?= python3
+
+.PHONY: run test lint compat shell clean
+
+run: ; @$(PYTHON) -m tools run
+test: ; @$(PYTHON) -m tools test $(ARGS)
+lint: ; @$(PYTHON) -m tools lint
+compat: ; @$(PYTHON) -m tools compat
+shell: ; @$(PYTHON) -m tools shell
+clean: ; @$(PYTHON) -m tools clean

@@ -1,0 +1,161 @@
+"""The tests: pytest over the addons and `tests/`, each worker on its own copy of a database made beforehand."""
+
+import ast
+import contextlib
+import hashlib
+import os
+import shutil
+
+from tools import databases, debian, odoo_source, paths, postgres, processes, python_env
+from tools import odoo as odoo_calls
+from tools.console import StepError, say, step
+
+POSTGRES = paths.TESTS / "postgres"
+FILES = paths.TESTS / "files"
+
+# The names under which Odoo looks for a browser.
+BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+WORKERS = 2
+# Templates that are kept besides those in use, for going to another branch and back.
+KEPT_TEMPLATES = 2
+
+BASE = "funnel_base_"
+WITH_ADDONS = "funnel_addons_"
+COPY = "funnel_test_"
+
+PREGENERATE_ASSETS = """\
+env["ir.qweb"]._pregenerate_assets_bundles()
+env.cr.commit()
+"""
+
+
+def test(arguments):
+    """Run all tests, or what `arguments` (pytest's) choose.
+
+    :return: the exit code: pytest's, or 1 when installing the addons logs a warning of theirs
+    :raises StepError: a step before the tests fails
+    """
+    source = odoo_calls.ensure()
+    _ensure_browser()
+    with postgres.server(POSTGRES, safe=False) as connection:
+        odoo = odoo_calls.Odoo(source, FILES, connection)
+        troubles = ensure_template(odoo)
+        with copied(odoo, name_with_addons(), f"{COPY}{os.getpid()}") as database:
+            code = run_pytest(odoo, database, arguments)
+    if troubles:
+        say("\n✗ Installing the addons logs:\n" + "\n".join(troubles))
+    return code or bool(troubles)
+
+
+def run_pytest(odoo, database, arguments, options=()):
+    """Run pytest on `database` in the foreground and return its exit code."""
+    command = [
+        python_env.PYTHON,
+        *("-m", "pytest", "-n", WORKERS, "--dist", "loadscope"),
+        *("--odoo-http", f"--odoo-config={paths.ODOO_CONF}", f"--odoo-database={database}"),
+        *(f"--odoo-addons-path={paths.ADDONS}", f"--odoo-extra=data-dir={odoo.files}"),
+        *options,
+        *arguments,
+    ]
+    return processes.run_in_foreground(command, env=odoo.environment, cwd=paths.ROOT)
+
+
+@contextlib.contextmanager
+def copied(odoo, template, name):
+    """Have a copy of the database `template` while the block runs; yields its name."""
+    with databases.locked(FILES):
+        databases.copy(odoo, template, name, "a copy")
+    try:
+        yield name
+    finally:
+        databases.drop(odoo, name)
+
+
+def name_base():
+    """Return the name of the template with the modules that the addons depend on."""
+    key = f"{odoo_source.find_version()} {_find_dependencies()} {paths.ODOO_CONF.read_text(encoding='utf-8')}"
+    return BASE + hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+def name_with_addons():
+    """Return the name of the template with the addons as they are now."""
+    key = f"{name_base()} {databases.hash_addons()}"
+    return WITH_ADDONS + hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+def ensure_template(odoo):
+    """Have the two templates, building what is not there.
+
+    :return: the warnings and errors of the addons when they were installed
+    """
+    base, with_addons = name_base(), name_with_addons()
+    troubles = FILES / f"{with_addons}.log"
+    with databases.locked(FILES):
+        _drop_leftovers(odoo)
+        if databases.find_origin(odoo, base) is None:
+            with step("Odoo: test database, the modules underneath") as current:
+                _build(odoo, base, f"--init={_find_dependencies()}", "test-base.log", current)
+                odoo.run_script(base + "_new", PREGENERATE_ASSETS, "test-base-assets.log")
+                _finish(odoo, base, "the modules underneath")
+        if databases.find_origin(odoo, with_addons) is None:
+            with step("Odoo: test database, the addons") as current:
+                databases.copy(odoo, base, with_addons + "_new", "unfinished")
+                modules = ",".join(paths.find_addons())
+                logged = _install(odoo, with_addons, f"--init={modules}", "test-addons.log", current)
+                odoo.run_script(with_addons + "_new", PREGENERATE_ASSETS, "test-addons-assets.log")
+                troubles.write_text("\n".join(logged), encoding="utf-8")
+                _finish(odoo, with_addons, "the addons")
+        _drop_old(odoo, base, with_addons)
+    return troubles.read_text(encoding="utf-8").splitlines()
+
+
+def _find_dependencies():
+    """Return the modules of Odoo that our addons depend on, joined by commas."""
+    ours = paths.find_addons()
+    needed = set()
+    for addon in ours:
+        manifest = ast.literal_eval((paths.ADDONS / addon / "__manifest__.py").read_text(encoding="utf-8"))
+        needed.update(manifest.get("depends", []))
+    return ",".join(sorted(needed - set(ours)))
+
+
+def _build(odoo, name, modules, log, current):
+    databases.drop(odoo, name + "_new")
+    return _install(odoo, name, modules, log, current)
+
+
+def _install(odoo, name, modules, log, current):
+    return odoo.install(name + "_new", "The test database could not be made.", modules, log=log, current=current)
+
+
+def _finish(odoo, name, origin):
+    databases.mark(odoo, name + "_new", origin)
+    databases.rename(odoo, name + "_new", name)
+
+
+def _drop_leftovers(odoo):
+    """Remove the copies of test runs that were killed."""
+    for database in databases.find_ours(odoo):
+        number = database.removeprefix(COPY).partition("-")[0].partition("_")[0]
+        if database.startswith(COPY) and not os.path.exists(f"/proc/{number}"):
+            databases.drop(odoo, database)
+
+
+def _drop_old(odoo, *used):
+    for prefix in (BASE, WITH_ADDONS):
+        others = [name for name in databases.find_ours(odoo) if name.startswith(prefix) and name not in used]
+        for database in others[:-KEPT_TEMPLATES]:
+            databases.drop(odoo, database)
+            (FILES / f"{database}.log").unlink(missing_ok=True)
+
+
+def _ensure_browser():
+    """Have a browser for the tests that need one.
+
+    :raises StepError: there is none, and it can't be installed
+    """
+    if any(map(shutil.which, BROWSERS)):
+        return
+    problem = debian.install_for_system("chromium", "chromium", "Tests in the browser")
+    if problem:
+        raise StepError(problem, "Then call again.")
