@@ -13,7 +13,24 @@
         "views/crm_lead_stage_history_views.xml",
         "views/crm_funnel_views.xml",
         "views/crm_lead_views.xml",
+        "views/crm_funnel_report_views.xml",
     ],
+    "demo": ["demo/crm_lead_demo.xml"],
+    "assets": {
+        "web.assets_backend_lazy": [
+            "sales_funnel_report/static/src/views/funnel/**/*",
+            ("remove", "sales_funnel_report/static/src/views/funnel/*.dark.scss"),
+        ],
+        "web.assets_backend_lazy_dark": [
+            "sales_funnel_report/static/src/views/funnel/*.dark.scss",
+        ],
+        "web.assets_unit_tests": [
+            "sales_funnel_report/static/tests/*.test.js",
+        ],
+        "web.assets_tests": [
+            "sales_funnel_report/static/tests/tours/**/*",
+        ],
+    },
     "post_init_hook": "post_init_hook",
     "application": True,
 }
