@@ -8,9 +8,7 @@ HISTORY_FIELDS = {"stage_id", "active", "won_status", "lost_reason_id"}
 class CrmLead(models.Model):
     _inherit = "crm.lead"
 
-    stage_history_ids = fields.One2many(
-        "crm.lead.stage.history", "lead_id", string="Stage History", readonly=True
-    )
+    stage_history_ids = fields.One2many("crm.lead.stage.history", "lead_id", string="Stage History", readonly=True)
     funnel_step_reached = fields.Char(
         string="Reached in the Funnel",
         store=False,
@@ -59,10 +57,7 @@ class CrmLead(models.Model):
         if operator != "in":
             return NotImplemented
         report = self.env["crm.funnel.report"]
-        return Domain.OR(
-            Domain("id", "in", report._get_reached_query(description))
-            for description in value
-        )
+        return Domain.OR(Domain("id", "in", report._get_reached_query(description)) for description in value)
 
     @api.model
     @api.readonly

@@ -1,0 +1,599 @@
+import json
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
+
+from .common import FunnelCase
+
+
+@tagged("post_install", "-at_install")
+class TestFunnelReport(FunnelCase):
+    """The worked example of the contract, and what people ask by mistake."""
+
+    JANUARY = {
+        "date_from": "2026-01-01",
+        "date_to": "2026-02-01",
+        "as_of": "2026-02-10 00:00:00",
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env.user.tz = "UTC"
+        cls.Lead = cls.Lead.with_context(tz="UTC")
+
+    def _worked_example(self):
+        new, qualified, proposition, won = (
+            self.stage_new,
+            self.stage_qualified,
+            self.stage_proposition,
+            self.stage_won,
+        )
+        owner_a, owner_b = self.user_a.id, self.user_b.id
+        lives = {
+            "D1": (
+                owner_a,
+                100,
+                [
+                    ("01-01", new),
+                    ("01-03", qualified),
+                    ("01-06", proposition),
+                    ("01-10", won),
+                ],
+            ),
+            "D2": (
+                owner_a,
+                200,
+                [("01-02", new), ("01-05", proposition), ("01-08", "lost")],
+            ),
+            "D3": (
+                owner_b,
+                300,
+                [
+                    ("01-03", new),
+                    ("01-04", qualified),
+                    ("01-06", new),
+                    ("01-07", qualified),
+                ],
+            ),
+            "D4": (owner_b, 50, [("01-04", new), ("01-04", "lost")]),
+            "D5": (
+                owner_b,
+                400,
+                [("01-05", new), ("01-09", qualified), ("01-12", "archived")],
+            ),
+            "D6": (owner_a, 500, [("02-01", new), ("02-03", won)]),
+        }
+        return {
+            name: self._play(
+                [(f"2026-{day} 09:00:00", what) for day, what in moves],
+                name=name,
+                user_id=owner,
+                expected_revenue=amount,
+            )
+            for name, (owner, amount, moves) in lives.items()
+        }
+
+    def _report(self, domain=None, lead=None, **options):
+        report = (self.Lead if lead is None else lead).get_funnel_report(domain, {**self.JANUARY, **options})
+        # plain JSON it is
+        return json.loads(json.dumps(report))
+
+    def _column(self, series, *fnames):
+        values = [[step[fname] for fname in fnames] for step in series["steps"]]
+        return [row[0] for row in values] if len(fnames) == 1 else values
+
+    def _assert_drill_down(self, series):
+        """Each step's domain finds as many deals as the step counts."""
+        for step in series["steps"]:
+            found = self.Lead.with_context(active_test=False).search(step["domain"])
+            self.assertEqual(len(found), step["count"], step["name"])
+            self.assertEqual(sum(found.mapped("expected_revenue")), step["amount"])
+
+    # ------------------------------------------------------------
+    # THE WORKED EXAMPLE
+    # ------------------------------------------------------------
+
+    def test_worked_example(self):
+        deals = self._worked_example()
+        report = self._report()
+        total = report["total"]
+        self.assertEqual(
+            [step["key"] for step in total["steps"]],
+            [
+                f"stage:{stage.id}"
+                for stage in (
+                    self.stage_new,
+                    self.stage_qualified,
+                    self.stage_proposition,
+                    self.stage_won,
+                )
+            ],
+        )
+        self.assertEqual(
+            self._column(total, "name", "count", "amount", "skipped"),
+            [
+                ["New", 5, 1050, 0],
+                ["Qualified", 4, 1000, 1],
+                ["Proposition", 2, 300, 0],
+                ["Won", 1, 100, 0],
+            ],
+        )
+        self.assertEqual(
+            self._column(total, "lost", "open", "on_hold", "won", "lost_amount"),
+            [[1, 0, 0, 0, 50], [0, 1, 1, 0, 0], [1, 0, 0, 0, 200], [0, 0, 0, 1, 0]],
+        )
+        self.assertEqual(
+            [total[k] for k in ("size", "won", "lost", "open", "on_hold")],
+            [5, 1, 2, 1, 1],
+        )
+        self.assertEqual([total["amount"], total["won_amount"]], [1050, 100])
+        self.assertEqual(total["win_rate"], 0.2)
+        self.assertAlmostEqual(total["win_rate_closed"], 1 / 3)
+        self.assertEqual(
+            total["cycle_days"],
+            {"n": 1, "mean": 9, "median": 9, "p80": 9, "p90": 9},
+        )
+        to_next = total["steps"][0]["days_to_next"]
+        self.assertEqual([to_next["n"], to_next["mean"], to_next["median"]], [4, 2.5, 2.5])
+        # two days, three, one and one again, none until it was lost, four
+        in_step = total["steps"][0]["days_in_step"]
+        self.assertEqual([in_step["n"], in_step["mean"]], [5, 2.2])
+        self.assertEqual(self._column(total, "conversion_prev"), [None, 0.8, 0.5, 0.5])
+        self.assertEqual(self._column(total, "conversion_first"), [1, 0.8, 0.4, 0.2])
+        self.assertEqual(
+            [[(r["name"], r["count"], r["amount"]) for r in step["lost_reasons"]] for step in total["steps"]],
+            [[("Too expensive", 1, 50)], [], [("Too expensive", 1, 200)], []],
+        )
+        self.assertEqual(report["history_since"], "2026-01-01")
+        self.assertEqual(report["currency_id"], self.env.company.currency_id.id)
+        self._assert_drill_down(total)
+        qualified = self.Lead.with_context(active_test=False).search(total["steps"][1]["domain"])
+        self.assertEqual(qualified, deals["D1"] | deals["D2"] | deals["D3"] | deals["D5"])
+
+    def test_days_in_step_are_of_finished_stays(self):
+        self._worked_example()
+        in_step = self._report(as_of="2026-01-04 12:00:00")["total"]["steps"][0]["days_in_step"]
+        # D1 two days, D3 one day, D4 none; D2 is still there
+        self.assertEqual([in_step["n"], in_step["mean"]], [3, 1])
+
+    def test_by_owner(self):
+        self._worked_example()
+        report = self._report(groupby="user_id")
+        self.assertEqual(
+            {group["label"]: self._column(group["series"], "count") for group in report["groups"]},
+            {"Ada": [2, 2, 2, 1], "Ben": [3, 2, 0, 0]},
+        )
+        for group in report["groups"]:
+            self._assert_drill_down(group["series"])
+            self.assertEqual(
+                self.Lead.with_context(active_test=False).search_count(group["domain"]),
+                {"Ada": 3, "Ben": 3}[group["label"]],
+            )
+        self._assert_partition(report)
+
+    def _assert_partition(self, report):
+        series = [group["series"] for group in report["groups"]]
+        for fname in ("size", "won", "lost", "open", "on_hold", "amount", "won_amount"):
+            self.assertEqual(sum(one[fname] for one in series), report["total"][fname], fname)
+        for rank, step in enumerate(report["total"]["steps"]):
+            for fname in ("count", "amount", "lost", "open", "on_hold", "skipped"):
+                self.assertEqual(sum(one["steps"][rank][fname] for one in series), step[fname])
+
+    def test_as_of_a_past_moment(self):
+        self._worked_example()
+        total = self._report(as_of="2026-01-07 08:59:59")["total"]
+        self.assertEqual(self._column(total, "count"), [5, 3, 2, 0])
+        self.assertEqual([total[k] for k in ("won", "lost", "open", "on_hold")], [0, 1, 4, 0])
+        # a move back takes nothing away, and a moment later it has moved again
+        self.assertEqual(self._column(total, "open"), [1, 1, 2, 0])
+        self._assert_drill_down(total)
+
+    def test_compare(self):
+        self._worked_example()
+        report = self._report(compare={"date_from": "2026-02-01", "date_to": "2026-03-01"})
+        self.assertEqual(self._column(report["total"], "count"), [5, 4, 2, 1])
+        self.assertEqual(self._column(report["compare"], "count"), [1, 1, 1, 1])
+        self.assertEqual(self._column(report["compare"], "skipped"), [0, 1, 1, 0])
+        self._assert_drill_down(report["compare"])
+
+    def test_window(self):
+        self._worked_example()
+        report = self._report(window_days=4)
+        total = report["total"]
+        # D1 is in Qualified then, D2 in Proposition, D3 back in Qualified, D5 just
+        # there
+        self.assertEqual(self._column(total, "count"), [5, 4, 1, 0])
+        self.assertEqual(total["won"], 0)
+        self.assertEqual(total["lost"], 1)
+        self._assert_identity(total)
+        self._assert_drill_down(total)
+        self.assertTrue(any("4 days" in text for text in report["warnings"]))
+
+    def _assert_identity(self, series):
+        counts = [*self._column(series, "count"), 0]
+        for rank, step in enumerate(series["steps"]):
+            self.assertEqual(
+                counts[rank] - counts[rank + 1],
+                step["lost"] + step["open"] + step["on_hold"] + step["won"],
+            )
+
+    def test_expected_win_rate(self):
+        self._worked_example()
+        total = self._report(horizon_days=30)["total"]
+        # D4 lost on day 0, D2 on day 6, D1 won on day 9; D3 and D5 undecided
+        self.assertAlmostEqual(total["expected_win_rate"], 4 / 5 * 3 / 4 * 1 / 3)
+        # the youngest deal came in on January 5
+        for as_of, mature in (
+            ("2026-02-04 08:59:59", False),
+            ("2026-02-04 09:00:00", True),
+        ):
+            report = self._report(horizon_days=30, as_of=as_of)
+            self.assertEqual(report["total"]["mature"], mature)
+
+    def test_horizon_by_default(self):
+        self._worked_example()
+        # nine days and two days from start to win
+        self.assertAlmostEqual(self._report()["options"]["horizon_days"], 8.3)
+        self.assertIsNone(self._report(as_of="2026-01-09 00:00:00")["options"]["horizon_days"])
+
+    # ------------------------------------------------------------
+    # DAYS AND TIME ZONES
+    # ------------------------------------------------------------
+
+    def test_days_are_those_of_the_user(self):
+        self._play([("2026-01-31 23:30:00", self.stage_new)])
+        for zone, in_january in (("UTC", 1), ("Europe/Athens", 0), ("Etc/GMT+9", 1)):
+            report = self._report(lead=self.Lead.with_context(tz=zone))
+            self.assertEqual(report["total"]["size"], in_january, zone)
+
+    def test_day_of_the_clock_change(self):
+        zone = self.Lead.with_context(tz="Europe/Athens")
+        # the last hour of March 28, and the first one of March 29
+        self._play([("2026-03-28 21:59:59", self.stage_new)])
+        self._play([("2026-03-28 22:00:00", self.stage_new)])
+        # the last hour of March 29, which had 23 hours
+        self._play([("2026-03-29 20:59:59", self.stage_new)])
+        self._play([("2026-03-29 21:00:00", self.stage_new)])
+        report = self._report(
+            lead=zone,
+            date_from="2026-03-29",
+            date_to="2026-03-30",
+            as_of="2026-04-10 00:00:00",
+        )
+        self.assertEqual(report["total"]["size"], 2)
+
+    def test_default_period_is_the_last_twelve_months(self):
+        with self.at("2026-11-21 12:00:00"):
+            options = self.Lead.get_funnel_report()["options"]
+        self.assertEqual(
+            (options["date_from"], options["date_to"], options["as_of"]),
+            ("2025-11-22", "2026-11-22", "2026-11-21 12:00:00"),
+        )
+
+    # ------------------------------------------------------------
+    # GROUPS
+    # ------------------------------------------------------------
+
+    def test_groups_of_every_kind(self):
+        deals = self._worked_example()
+        red, blue = self.env["crm.tag"].create([{"name": "red"}, {"name": "blue"}])
+        deals["D1"].tag_ids = red | blue
+        deals["D2"].tag_ids = red
+        deals["D3"].priority = "2"
+        self.team.lead_properties_definition = [{"name": "size", "type": "char", "string": "Size"}]
+        deals["D2"].lead_properties = {"size": "big"}
+        self.env.flush_all()
+        for spec, expected in {
+            "tag_ids": {"red": 2, "blue": 1, "None": 3},
+            "priority": {"Low": 4, "High": 1},
+            "type": {"Opportunity": 5},
+            "active": {"Yes": 2, "No": 3},
+            "create_date:month": {"January 2026": 5},
+            "create_date:week": None,
+            "lead_properties.size": {"big": 1, "None": 4},
+            "team_id.company_id": {"None": 5},
+            "stage_user_id": {"Ada": 2, "Ben": 3},
+        }.items():
+            with self.subTest(spec):
+                report = self._report(groupby=spec)
+                sizes = {g["label"]: g["series"]["size"] for g in report["groups"]}
+                if expected:
+                    self.assertEqual(sizes, expected)
+                for group in report["groups"]:
+                    self._assert_drill_down(group["series"])
+                if spec != "tag_ids":
+                    self._assert_partition(report)
+
+    def test_group_by_owner_of_the_step(self):
+        lead = self._play([("2026-01-02 09:00:00", self.stage_new)])
+        with self.at("2026-01-03 09:00:00"):
+            lead.stage_id = self.stage_qualified
+        with self.at("2026-01-04 09:00:00"):
+            lead.user_id = self.user_b
+        with self.at("2026-01-05 09:00:00"):
+            lead.stage_id = self.stage_won
+        report = self._report(groupby="stage_user_id")
+        self.assertEqual(
+            {group["label"]: self._column(group["series"], "count") for group in report["groups"]},
+            {"Ada": [1, 1, 0, 0], "Ben": [0, 0, 1, 1]},
+        )
+        self.assertEqual(
+            {g["label"]: g["series"]["won"] for g in report["groups"]},
+            {"Ada": 0, "Ben": 1},
+        )
+        self._assert_partition(report)
+        for group in report["groups"]:
+            self._assert_drill_down(group["series"])
+
+    # ------------------------------------------------------------
+    # WHAT COUNTS
+    # ------------------------------------------------------------
+
+    def test_empty(self):
+        report = self._report()
+        total = report["total"]
+        self.assertEqual(total["size"], 0)
+        self.assertEqual(self._column(total, "count"), [0, 0, 0, 0])
+        for fname in ("win_rate", "win_rate_ci", "win_rate_closed"):
+            self.assertIsNone(total[fname])
+        self.assertIsNone(total["expected_win_rate"])
+        self.assertIsNone(report["history_since"])
+        self.assertEqual(report["groups"], [])
+        self.assertEqual(self._report(groupby="user_id")["groups"], [])
+
+    def test_domain_and_archived(self):
+        self._worked_example()
+        self.assertEqual(self._report([("user_id", "=", self.user_b.id)])["total"]["size"], 3)
+        self.assertEqual(self._report([("active", "=", True)])["total"]["size"], 2)
+
+    def test_restored_deal_is_open_again(self):
+        self._play(
+            [
+                ("2026-01-02 09:00:00", self.stage_new),
+                ("2026-01-03 09:00:00", "lost"),
+                ("2026-01-05 09:00:00", "restored"),
+            ]
+        )
+        self.assertEqual(self._report(as_of="2026-01-04 00:00:00")["total"]["lost"], 1)
+        total = self._report()["total"]
+        self.assertEqual((total["size"], total["lost"], total["open"]), (1, 0, 1))
+
+    def test_team_has_its_own_stages(self):
+        other = self.env["crm.team"].create({"name": "Partners"})
+        stage = self.env["crm.stage"].create({"name": "Certified", "sequence": 5, "team_ids": [Command.set(other.ids)]})
+        names = {
+            True: ["New", "Qualified", "Proposition", "Certified", "Won"],
+            False: ["New", "Qualified", "Proposition", "Won"],
+        }
+        for domain, has_stage in (
+            ([], True),
+            ([("team_id", "=", other.id)], True),
+            ([("team_id", "=", self.team.id)], False),
+            ([("team_id", "in", [self.team.id])], False),
+            ([("type", "=", "lead"), ("team_id", "=", self.team.id)], False),
+            (["|", ("type", "=", "lead"), ("team_id", "=", self.team.id)], True),
+            ([("team_id", "in", [self.team.id, other.id])], True),
+        ):
+            with self.subTest(domain=domain):
+                self.assertEqual(
+                    self._column(self._report(domain)["total"], "name"),
+                    names[has_stage],
+                )
+        self.assertEqual(stage.name, "Certified")
+
+    def test_removed_stage_stays_a_step(self):
+        stage = self.env["crm.stage"].create({"name": "Visited", "sequence": 2})
+        lead = self._play(
+            [
+                ("2026-01-02 09:00:00", self.stage_new),
+                ("2026-01-03 09:00:00", stage),
+                ("2026-01-05 09:00:00", self.stage_proposition),
+            ]
+        )
+        stage.unlink()
+        total = self._report()["total"]
+        self.assertEqual(
+            self._column(total, "name", "count", "skipped"),
+            [
+                ["New", 1, 0],
+                ["Qualified", 1, 1],
+                ["Visited (removed)", 1, 0],
+                ["Proposition", 1, 0],
+                ["Won", 0, 0],
+            ],
+        )
+        self._assert_drill_down(total)
+        # who never stood there need not see it
+        self._play([("2026-01-02 09:00:00", self.stage_new)], name="other")
+        self.assertEqual(len(self._report([("name", "=", "other")])["total"]["steps"]), 4)
+        lead.unlink()
+        self.assertEqual(len(self._report()["total"]["steps"]), 4)
+
+    def test_merged_deals_count_once(self):
+        first = self._play([("2026-01-02 09:00:00", self.stage_new)])
+        second = self._play(
+            [
+                ("2026-01-03 09:00:00", self.stage_new),
+                ("2026-01-04 09:00:00", self.stage_proposition),
+            ]
+        )
+        with self.at("2026-01-06 09:00:00"):
+            (first | second)._merge_opportunity(auto_unlink=False)
+        for _unlinked in range(2):
+            total = self._report()["total"]
+            self.assertEqual(self._column(total, "count"), [1, 1, 1, 0])
+            (first | second).filtered(lambda lead: lead.stage_history_ids[-1:].exit_kind == "merged").unlink()
+
+    def test_own_funnel(self):
+        funnel = self.env["crm.funnel"].create(
+            {
+                "name": "Short",
+                "step_ids": [
+                    Command.create(
+                        {
+                            "name": "Talking",
+                            "stage_ids": [Command.set((self.stage_qualified | self.stage_proposition).ids)],
+                        }
+                    ),
+                    Command.create({"name": "Won", "stage_ids": [Command.set(self.stage_won.ids)]}),
+                ],
+            }
+        )
+        self._worked_example()
+        total = self._report(funnel_id=funnel.id)["total"]
+        self.assertEqual(total["size"], 5)
+        self.assertEqual(
+            self._column(total, "key", "count"),
+            [[f"step:{funnel.step_ids[0].id}", 4], [f"stage:{self.stage_won.id}", 1]],
+        )
+        self._assert_drill_down(total)
+        self._assert_identity(total)
+        funnel.step_ids.unlink()
+        total = self._report(funnel_id=funnel.id)["total"]
+        self.assertEqual((total["size"], total["steps"]), (5, []))
+
+    # ------------------------------------------------------------
+    # MONEY
+    # ------------------------------------------------------------
+
+    def test_money_is_what_the_history_froze(self):
+        lead = self._play([("2026-01-02 09:00:00", self.stage_new)])
+        with self.at("2026-01-03 09:00:00"):
+            lead.expected_revenue = 900
+        self.assertEqual(self._report()["total"]["amount"], 100)
+        with self.at("2026-01-04 09:00:00"):
+            lead.stage_id = self.stage_won
+        total = self._report()["total"]
+        self.assertEqual((total["amount"], total["won_amount"]), (900, 900))
+        self.assertEqual(self._report(as_of="2026-01-03 23:00:00")["total"]["amount"], 100)
+
+    def test_money_of_another_company(self):
+        company = self.env["res.company"].create({"name": "Abroad", "currency_id": self._other_currency().id})
+        self.env.user.company_ids += company
+        self.env["res.currency.rate"].create(
+            [
+                {
+                    "name": day,
+                    "rate": rate,
+                    "currency_id": company.currency_id.id,
+                    "company_id": self.env.company.id,
+                }
+                for day, rate in (("2025-01-01", 2), ("2026-01-03", 4))
+            ]
+        )
+        values = {"company_id": company.id, "team_id": False, "user_id": False}
+        self._play([("2026-01-02 09:00:00", self.stage_new)], **values)
+        self._play([("2026-01-03 09:00:00", self.stage_new)], **values)
+        self._play([("2026-01-03 09:00:00", self.stage_new)])
+        lead = self.Lead.with_context(allowed_company_ids=(self.env.company | company).ids)
+        # 100 at two to one, 100 at four to one, 100 of ours
+        self.assertEqual(self._report(lead=lead)["total"]["amount"], 50 + 25 + 100)
+        own = self.Lead.with_user(self.user_all)
+        self.assertEqual(self._report(lead=own)["total"]["amount"], 100)
+
+    def _other_currency(self):
+        currency = self.env["res.currency"].create({"name": "FUN", "symbol": "F", "rounding": 0.01})
+        self.assertNotEqual(currency, self.env.company.currency_id)
+        return currency
+
+    # ------------------------------------------------------------
+    # WHO SEES WHAT
+    # ------------------------------------------------------------
+
+    def test_record_rules_hold(self):
+        self._worked_example()
+        nobodys = self._play([("2026-01-20 09:00:00", self.stage_new)], user_id=False, team_id=False)
+        self.assertTrue(nobodys)
+        for user, size in (
+            (self.user_a, 2 + 1),
+            (self.user_b, 3 + 1),
+            (self.user_all, 6),
+            (self.user_manager, 6),
+        ):
+            lead = self.Lead.with_user(user)
+            report = self._report(lead=lead, groupby="user_id")
+            self.assertEqual(report["total"]["size"], size, user.name)
+            for step in report["total"]["steps"]:
+                self.assertEqual(
+                    lead.with_context(active_test=False).search_count(step["domain"]),
+                    step["count"],
+                )
+
+    def test_other_company_is_not_counted(self):
+        company = self.env["res.company"].create({"name": "Abroad"})
+        self._play(
+            [("2026-01-02 09:00:00", self.stage_new)],
+            company_id=company.id,
+            team_id=False,
+            user_id=False,
+        )
+        lead = self.Lead.with_user(self.user_all)
+        self.assertEqual(self._report(lead=lead)["total"]["size"], 0)
+
+    def test_no_access_without_sales_rights(self):
+        for group in ("base.group_user", "base.group_portal", "base.group_public"):
+            user = new_test_user(self.env, login=group, groups=group)
+            with self.assertRaises(AccessError):
+                self.Lead.with_user(user).get_funnel_report()
+
+    # ------------------------------------------------------------
+    # WRONG QUESTIONS
+    # ------------------------------------------------------------
+
+    def test_wrong_options_are_named(self):
+        for options, named in (
+            ({"colour": "red"}, "colour"),
+            ({"lens": "magnifier"}, "magnifier"),
+            ({"rule": "golden"}, "golden"),
+            ({"date_from": "2026-02-30"}, "2026-02-30"),
+            ({"date_from": "01/02/2026"}, "01/02/2026"),
+            ({"date_to": 5}, "date_to"),
+            ({"date_from": "2026-02-01", "date_to": "2026-02-01"}, "2026-02-01"),
+            ({"as_of": "yesterday"}, "yesterday"),
+            ({"as_of": "2026-02-01"}, "as_of"),
+            ({"window_days": 0}, "window_days"),
+            ({"window_days": True}, "window_days"),
+            ({"window_days": "7"}, "window_days"),
+            ({"horizon_days": -1}, "horizon_days"),
+            ({"horizon_days": 1.5}, "horizon_days"),
+            ({"funnel_id": 0}, "funnel_id"),
+            ({"funnel_id": "Pipeline"}, "Pipeline"),
+            ({"groupby": "shoe_size"}, "shoe_size"),
+            ({"groupby": "create_date"}, "create_date"),
+            ({"groupby": "create_date:fortnight"}, "fortnight"),
+            ({"groupby": "lead_properties"}, "lead_properties"),
+            ({"groupby": ["user_id"]}, "user_id"),
+            ({"groupby": "message_ids"}, "message_ids"),
+            ({"compare": {"date_from": "2026-01-01"}}, "compare"),
+            ({"compare": {"date_from": "x", "date_to": "2026-01-01"}}, "compare"),
+            ({"compare": "last year"}, "last year"),
+        ):
+            with self.subTest(options), self.assertRaises(UserError) as raised:
+                self.Lead.get_funnel_report([], options)
+            self.assertIn(named, str(raised.exception))
+
+    def test_wrong_domains(self):
+        for domain in ([("shoe_size", "=", 1)], [("name", "~~", 1)], "all of them"):
+            with self.subTest(domain=domain), self.assertRaises(UserError):
+                self.Lead.get_funnel_report(domain)
+
+    def test_wrong_step(self):
+        for value in ("x", "[]", '{"step": 1, "colour": 2}'):
+            with self.assertRaises(UserError):
+                self.Lead.search([("funnel_step_reached", "=", value)])
+        self.assertFalse(self.Lead.search([("funnel_step_reached", "=", '{"step":"stage:0"}')]))
+
+    def test_without_any_funnel(self):
+        self.env["crm.funnel"].search([]).unlink()
+        with self.assertRaisesRegex(UserError, "Configuration"):
+            self.Lead.get_funnel_report()
+
+    def test_nothing_is_written(self):
+        self._worked_example()
+        self.env.flush_all()
+        with self.registry.cursor(readonly=True) as cursor:
+            lead = self.Lead.with_env(self.env(cr=cursor))
+            # nothing of this transaction is seen there, and nothing is written
+            lead.get_funnel_report([], {**self.JANUARY, "groupby": "user_id"})
