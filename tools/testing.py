@@ -39,8 +39,8 @@ def test(arguments):
     _ensure_browser()
     with postgres.server(POSTGRES, safe=False) as connection:
         odoo = odoo_calls.Odoo(source, FILES, connection)
-        troubles = ensure_template(odoo)
-        with copied(odoo, name_with_addons(), f"{COPY}{os.getpid()}") as database:
+        template, troubles = ensure_template(odoo)
+        with copied(odoo, template, f"{COPY}{os.getpid()}") as database:
             code = run_pytest(odoo, database, arguments)
     if troubles:
         say("\n✗ Installing the addons logs:\n" + "\n".join(troubles))
@@ -71,30 +71,30 @@ def copied(odoo, template, name):
         databases.drop(odoo, name)
 
 
-def name_base():
-    """Return the name of the template with the modules that the addons depend on."""
+def _name_base():
     key = f"{odoo_source.find_version()} {_find_dependencies()} {paths.ODOO_CONF.read_text(encoding='utf-8')}"
     return BASE + hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def name_with_addons():
-    """Return the name of the template with the addons as they are now."""
-    key = f"{name_base()} {databases.hash_addons()}"
+def _name_with_addons():
+    key = f"{_name_base()} {databases.hash_addons()}"
     return WITH_ADDONS + hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def ensure_template(odoo):
-    """Have the two templates, building what is not there.
+    """Have the template with the modules that the addons depend on, and from it the one with the addons as they are.
 
-    :return: the warnings and errors of the addons when they were installed
+    :return: the name of the latter, and the warnings and errors that the addons logged when they were installed
     """
-    base, with_addons = name_base(), name_with_addons()
+    # Named before they are made: when the addons are changed meanwhile, the next call makes others.
+    base, with_addons = _name_base(), _name_with_addons()
     troubles = FILES / f"{with_addons}.log"
     with databases.locked(FILES):
         _drop_leftovers(odoo)
         if databases.find_origin(odoo, base) is None:
             with step("Odoo: test database, the modules underneath") as current:
-                _build(odoo, base, f"--init={_find_dependencies()}", "test-base.log", current)
+                databases.drop(odoo, base + "_new")
+                _install(odoo, base, f"--init={_find_dependencies()}", "test-base.log", current)
                 odoo.run_script(base + "_new", PREGENERATE_ASSETS, "test-base-assets.log")
                 _finish(odoo, base, "the modules underneath")
         if databases.find_origin(odoo, with_addons) is None:
@@ -106,7 +106,7 @@ def ensure_template(odoo):
                 troubles.write_text("\n".join(logged), encoding="utf-8")
                 _finish(odoo, with_addons, "the addons")
         _drop_old(odoo, base, with_addons)
-    return troubles.read_text(encoding="utf-8").splitlines()
+    return with_addons, troubles.read_text(encoding="utf-8").splitlines()
 
 
 def _find_dependencies():
@@ -117,11 +117,6 @@ def _find_dependencies():
         manifest = ast.literal_eval((paths.ADDONS / addon / "__manifest__.py").read_text(encoding="utf-8"))
         needed.update(manifest.get("depends", []))
     return ",".join(sorted(needed - set(ours)))
-
-
-def _build(odoo, name, modules, log, current):
-    databases.drop(odoo, name + "_new")
-    return _install(odoo, name, modules, log, current)
 
 
 def _install(odoo, name, modules, log, current):
