@@ -15,5 +15,11 @@
         "sale_management",
         "sale_stock",
     ],
+    "demo": [
+        "demo/sales_team_demo.xml",
+        "demo/crm_demo.xml",
+        "demo/res.partner.csv",
+        "demo/res_partner_demo.xml",
+    ],
     "application": False,
 }
