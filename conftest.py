@@ -22,7 +22,11 @@ def pytest_make_collect_report(collector):
 def _fail_unforeseen_skip(report):
     """Turn a skip into a failure, unless its reason has the words of one that was foreseen."""
     if report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = (
+            report.longrepr[-1]
+            if isinstance(report.longrepr, tuple)
+            else str(report.longrepr)
+        )
         if not any(words in reason for words in FORESEEN):
             report.outcome = "failed"
             report.longrepr = f"Skipped without being foreseen in conftest.py: {reason}"

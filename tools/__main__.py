@@ -19,7 +19,9 @@ def main():
         "compat": compat.compare,
         "lint": lint.lint,
     }
-    parser = argparse.ArgumentParser(prog="make", description="Set-up, tests and checks of the sales funnel.")
+    parser = argparse.ArgumentParser(
+        prog="make", description="Set-up, tests and checks of the sales funnel."
+    )
     parser.add_argument("command", choices=commands)
     name = parser.parse_args(sys.argv[1:2]).command
     # What follows is pytest's, options included.

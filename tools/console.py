@@ -1,6 +1,7 @@
 """What the user sees: steps with their progress and time, on standard error.
 
-Standard output stays free for what is asked for: `make -s shell < script.py` prints what the script prints.
+Standard output stays free for what is asked for: `make -s shell < script.py` prints
+what the script prints.
 """
 
 import contextlib
@@ -8,14 +9,11 @@ import sys
 import threading
 import time
 
-# On a terminal the running steps share one line that is drawn anew; in a file a line now and then is enough.
+# On a terminal the running steps share one line that is drawn anew; in a file a line
+# now and then is enough.
 REDRAW_SECONDS = 0.2
 REPORT_SECONDS = 15
-
-_lock = threading.RLock()
-_running = []
-_is_terminal = sys.stderr.isatty()
-_last_draw = 0.0
+STATUS_COLUMNS = 110
 
 
 class StepError(Exception):
@@ -34,7 +32,6 @@ class Step:
         self.name = name
         self.progress = ""
         self.started = time.monotonic()
-        self.reported = self.started
 
     @property
     def seconds(self):
@@ -42,44 +39,89 @@ class Step:
 
     def update(self, progress):
         """Show `progress`, a few words such as ``45 %``."""
-        with _lock:
-            self.progress = progress
-            if _is_terminal:
-                _draw_status()
-            elif time.monotonic() - self.reported > REPORT_SECONDS:
-                self.reported = time.monotonic()
-                _write(f"  … {self}\n")
+        self.progress = progress
+        _console.show_progress(self)
 
     def __str__(self):
         return f"{self.name} {self.progress}".rstrip() + f" ({self.seconds:.0f} s)"
 
 
+class _Console:
+    """Standard error, shared by threads: lines that stay, and the steps that run."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.is_terminal = sys.stderr.isatty()
+        self.running = []
+        self.shown_at = {}
+
+    def add(self, step):
+        with self.lock:
+            self.running.append(step)
+            self.shown_at[step] = time.monotonic()
+            if not self.is_terminal:
+                self.write(f"  … {step.name}\n")
+            self.draw()
+
+    def remove(self, step):
+        with self.lock:
+            self.running.remove(step)
+            del self.shown_at[step]
+
+    def show_progress(self, step):
+        with self.lock:
+            pause = REDRAW_SECONDS if self.is_terminal else REPORT_SECONDS
+            if time.monotonic() - self.shown_at[step] < pause:
+                return
+            self.shown_at[step] = time.monotonic()
+            if not self.is_terminal:
+                self.write(f"  … {step}\n")
+            self.draw()
+
+    def say(self, text):
+        with self.lock:
+            self.write(f"{self.erase}{text}\n")
+            self.draw()
+
+    @property
+    def erase(self):
+        return "\r\x1b[K" if self.is_terminal else ""
+
+    def draw(self):
+        if self.is_terminal and self.running:
+            status = " · ".join(map(str, self.running))
+            self.write(f"{self.erase}  … {status[:STATUS_COLUMNS]}")
+
+    def write(self, text):
+        # A terminal that went away must not keep us from stopping what we started.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+_console = _Console()
+
+
 def say(text=""):
     """Print one line, above the line of the running steps."""
-    with _lock:
-        _clear_status()
-        _write(f"{text}\n")
-        _draw_status(force=True)
+    _console.say(text)
 
 
 @contextlib.contextmanager
 def step(name):
-    """Show that `name` runs, and how long it took. Yields the `Step`, whose `update` shows the progress."""
+    """Show that `name` runs, and how long it took.
+
+    Yields the `Step`, whose `update` shows the progress.
+    """
     current = Step(name)
-    with _lock:
-        _running.append(current)
-        if _is_terminal:
-            _draw_status(force=True)
-        else:
-            _write(f"  … {name}\n")
-    ok = False
+    _console.add(current)
+    sign = "✗"
     try:
         yield current
-        ok = True
+        sign = "✓"
     finally:
-        with _lock:
-            _running.remove(current)
-            say(f"  {'✓' if ok else '✗'} {name}  {current.seconds:.1f} s")
+        _console.remove(current)
+        say(f"  {sign} {name}  {current.seconds:.1f} s")
 
 
 def report_error(error):
@@ -87,23 +129,3 @@ def report_error(error):
     say(f"\n✗ {error.what}")
     if error.todo:
         say(f"  {error.todo}")
-
-
-def _draw_status(force=False):
-    global _last_draw
-    if not _is_terminal or not _running or (not force and time.monotonic() - _last_draw < REDRAW_SECONDS):
-        return
-    _last_draw = time.monotonic()
-    _write("\r\x1b[K  … " + " · ".join(map(str, _running))[:110])
-
-
-def _clear_status():
-    if _is_terminal:
-        _write("\r\x1b[K")
-
-
-def _write(text):
-    # A terminal that went away (SIGHUP) must not keep us from stopping what we started.
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(text)
-        sys.stderr.flush()

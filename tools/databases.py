@@ -42,7 +42,9 @@ def find_origin(odoo, database):
 
 def mark(odoo, database, origin):
     """Write down what `database` was made from."""
-    postgres.query(odoo.connection, f"COMMENT ON DATABASE \"{database}\" IS '{MARK}{origin}'")
+    postgres.query(
+        odoo.connection, f"COMMENT ON DATABASE \"{database}\" IS '{MARK}{origin}'"
+    )
 
 
 def find_ours(odoo):
@@ -56,7 +58,9 @@ def find_ours(odoo):
 
 def drop(odoo, database):
     """Remove `database` and its files, whether they are there or not."""
-    postgres.query(odoo.connection, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+    postgres.query(
+        odoo.connection, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'
+    )
     shutil.rmtree(_find_files(odoo, database), ignore_errors=True)
 
 
@@ -75,7 +79,9 @@ def copy(odoo, database, name, origin):
     mark(odoo, name, origin)
     if _find_files(odoo, database).is_dir():
         # Odoo names a file by its content and never writes into it, so that both may have the same.
-        shutil.copytree(_find_files(odoo, database), _find_files(odoo, name), copy_function=os.link)
+        shutil.copytree(
+            _find_files(odoo, database), _find_files(odoo, name), copy_function=os.link
+        )
 
 
 @contextlib.contextmanager

@@ -65,7 +65,9 @@ def fetch(packages, suite):
 def unpack(package, folder, excludes=()):
     """Unpack the files of `package` into `folder`, without those that match `excludes` (patterns of tar)."""
     folder.mkdir(parents=True, exist_ok=True)
-    with processes.child(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as reader:
+    with processes.child(
+        ["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE
+    ) as reader:
         exclude = [f"--exclude={pattern}" for pattern in excludes]
         processes.run(
             ["tar", "-x", "--no-same-owner", "-C", folder, *exclude],
@@ -76,7 +78,9 @@ def unpack(package, folder, excludes=()):
         )
         reader.stdout.close()
         if reader.wait():
-            raise StepError(f"{package.name} is damaged.", f"Remove {package} and call again.")
+            raise StepError(
+                f"{package.name} is damaged.", f"Remove {package} and call again."
+            )
 
 
 def install_for_system(package, program, purpose):
@@ -84,15 +88,23 @@ def install_for_system(package, program, purpose):
 
     :return: None, or a sentence for the user that says what is missing
     """
-    hint = f"{purpose}: {program} is missing. Install it: sudo apt-get install {package}"
+    hint = (
+        f"{purpose}: {program} is missing. Install it: sudo apt-get install {package}"
+    )
     if os.geteuid() != 0:
         return hint
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with step(f"{program}, into the system ({purpose})"):
         try:
-            for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
+            for command in (
+                ["update"],
+                ["install", "-y", "--no-install-recommends", package],
+            ):
                 processes.run(
-                    ["apt-get", "-q", *command], f"apt-get {command[0]} failed.", log=f"{package}.log", env=environment
+                    ["apt-get", "-q", *command],
+                    f"apt-get {command[0]} failed.",
+                    log=f"{package}.log",
+                    env=environment,
                 )
         except StepError as error:
             return f"{hint}\n{error.what}"
@@ -110,7 +122,10 @@ def _update_lists():
         if getattr(_update_lists, "done", False):
             return
         with step("Debian: lists of packages"):
-            for folder in (paths.APT / "lists" / "partial", paths.APT / "cache" / "archives" / "partial"):
+            for folder in (
+                paths.APT / "lists" / "partial",
+                paths.APT / "cache" / "archives" / "partial",
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
             config.write_text(APT_CONFIG.format(apt=paths.APT), encoding="utf-8")
             (paths.APT / "sources.list").write_text(_find_sources(), encoding="utf-8")
@@ -171,7 +186,11 @@ def _read_targets(options):
             "Component: main",
         ]
     )
-    return [tuple(line.split(maxsplit=1)) for line in (listing or "").splitlines() if " " in line]
+    return [
+        tuple(line.split(maxsplit=1))
+        for line in (listing or "").splitlines()
+        if " " in line
+    ]
 
 
 def _find_keyring(entry):
@@ -193,12 +212,21 @@ def _download(packages, suite):
     folder.mkdir(exist_ok=True)
     apt = ["apt-get", "-c", paths.APT / "apt.conf", "-q"]
     names = [f"{package}/{suite}" for package in packages]
-    listing = processes.read([*apt, "download", "--print-uris", *names], cwd=folder) or ""
-    total = sum(int(size) for size in re.findall(r"^'\S+' \S+ (\d+) ", listing, flags=re.MULTILINE))
-    title = f"Debian: {packages[0]}" + (f" and {len(packages) - 1} more" if len(packages) > 1 else "")
+    listing = (
+        processes.read([*apt, "download", "--print-uris", *names], cwd=folder) or ""
+    )
+    total = sum(
+        int(size)
+        for size in re.findall(r"^'\S+' \S+ (\d+) ", listing, flags=re.MULTILINE)
+    )
+    title = f"Debian: {packages[0]}" + (
+        f" and {len(packages) - 1} more" if len(packages) > 1 else ""
+    )
     with step(f"{title}, {total / 1e6:.0f} MB") as current:
         ended = threading.Event()
-        watch = threading.Thread(target=_watch_size, args=(folder, total, current, ended), daemon=True)
+        watch = threading.Thread(
+            target=_watch_size, args=(folder, total, current, ended), daemon=True
+        )
         watch.start()
         try:
             processes.run(
@@ -220,7 +248,11 @@ def _download(packages, suite):
 def _watch_size(folder, total, current, ended):
     while not ended.wait(0.5):
         size = sum(file.stat().st_size for file in folder.iterdir())
-        rate = size / max(current.seconds, time.get_clock_info("monotonic").resolution) / 1e6
+        rate = (
+            size
+            / max(current.seconds, time.get_clock_info("monotonic").resolution)
+            / 1e6
+        )
         current.update(f"{min(100, 100 * size // max(total, 1))} %, {rate:.0f} MB/s")
 
 

@@ -41,9 +41,13 @@ def run():
         if not first:
             state = _read_state()
             if url := state.get("url"):
-                say(f"It runs already: {url} (process {state['pid']}; Ctrl-C there stops it).")
+                say(
+                    f"It runs already: {url} (process {state['pid']}; Ctrl-C there stops it)."
+                )
             else:
-                say(f"It is being set up already, by process {state.get('pid', 'unknown')}.")
+                say(
+                    f"It is being set up already, by process {state.get('pid', 'unknown')}."
+                )
             return 0
         notes = []
         source = _prepare(notes)
@@ -65,7 +69,9 @@ def shell():
             # A server that runs must not have its tables changed behind its back.
             _ensure_database(odoo, update=alone)
         command = odoo.command("shell", DATABASE, "--no-http", "--log-level=warn")
-        return processes.run_in_foreground(command, env=odoo.environment, cwd=paths.ROOT)
+        return processes.run_in_foreground(
+            command, env=odoo.environment, cwd=paths.ROOT
+        )
 
 
 def clean():
@@ -97,9 +103,13 @@ def _prepare(notes):
 
     def get_wkhtmltopdf():
         if not shutil.which("wkhtmltopdf"):
-            notes.append(debian.install_for_system("wkhtmltopdf", "wkhtmltopdf", "PDF documents"))
+            notes.append(
+                debian.install_for_system("wkhtmltopdf", "wkhtmltopdf", "PDF documents")
+            )
 
-    processes.parallel(lambda: results.update(source=odoo_calls.ensure()), get_wkhtmltopdf)
+    processes.parallel(
+        lambda: results.update(source=odoo_calls.ensure()), get_wkhtmltopdf
+    )
     return results["source"]
 
 
@@ -132,7 +142,10 @@ def _ensure_database(odoo, update):
     """Have the database with the addons and demo data, brought up to the addons as they are now if `update`."""
     addons = paths.find_addons()
     if not addons:
-        raise StepError(f"There are no addons in {paths.ADDONS}.", "Is this a whole checkout of the project?")
+        raise StepError(
+            f"There are no addons in {paths.ADDONS}.",
+            "Is this a whole checkout of the project?",
+        )
     modules = ",".join(addons)
     with databases.locked(FILES):
         origin = databases.find_origin(odoo, DATABASE)
@@ -168,7 +181,9 @@ def _build_database(odoo, modules, origin):
             log="install.log",
             current=progress,
             # A power cut while it is built costs nothing: it is built again.
-            environment={} if postgres.is_external() else {"PGOPTIONS": "-c synchronous_commit=off"},
+            environment={}
+            if postgres.is_external()
+            else {"PGOPTIONS": "-c synchronous_commit=off"},
         )
         databases.mark(odoo, UNFINISHED, origin)
         databases.rename(odoo, UNFINISHED, DATABASE)
@@ -177,9 +192,16 @@ def _build_database(odoo, modules, origin):
 def _serve(odoo, started, notes):
     port = _find_port()
     url = f"http://localhost:{port}"
-    command = odoo.command("server", DATABASE, "--http-interface=127.0.0.1", f"--http-port={port}")
+    command = odoo.command(
+        "server", DATABASE, "--http-interface=127.0.0.1", f"--http-port={port}"
+    )
     with SERVER_LOG.open("a") as log:
-        options = {"stdout": log, "stderr": subprocess.STDOUT, "env": odoo.environment, "cwd": paths.ROOT}
+        options = {
+            "stdout": log,
+            "stderr": subprocess.STDOUT,
+            "env": odoo.environment,
+            "cwd": paths.ROOT,
+        }
         try:
             with processes.child(command, **options) as server:
                 with step("Odoo: server"):
@@ -190,13 +212,18 @@ def _serve(odoo, started, notes):
         except processes.Interrupted:
             # Asked for: the ordinary end.
             return 0
-    raise StepError(f"Odoo's server ended by itself (exit code {code}).", f"Its log says why: {SERVER_LOG}")
+    raise StepError(
+        f"Odoo's server ended by itself (exit code {code}).",
+        f"Its log says why: {SERVER_LOG}",
+    )
 
 
 def _wait_for_page(server, port):
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=START_SECONDS
+        )
         try:
             connection.request("GET", "/web/login")
             if connection.getresponse().status == http.HTTPStatus.OK:
@@ -208,7 +235,10 @@ def _wait_for_page(server, port):
             connection.close()
         time.sleep(0.1)
     tail = "\n".join(SERVER_LOG.read_text(errors="replace").splitlines()[-8:])
-    raise StepError(f"Odoo's server does not serve its page.\n{tail}", f"Its whole log: {SERVER_LOG}")
+    raise StepError(
+        f"Odoo's server does not serve its page.\n{tail}",
+        f"Its whole log: {SERVER_LOG}",
+    )
 
 
 def _tell(url, port, seconds, notes):
@@ -230,7 +260,10 @@ def _find_port():
             except OSError:
                 continue
             return port
-    raise StepError(f"All ports from {PORT} to {PORT + PORTS - 1} are taken.", "Free one, then call again.")
+    raise StepError(
+        f"All ports from {PORT} to {PORT + PORTS - 1} are taken.",
+        "Free one, then call again.",
+    )
 
 
 def _stop_server():
@@ -249,4 +282,6 @@ def _stop_server():
             if alone:
                 return
         time.sleep(0.2)
-    raise StepError(f"`make run`, process {pid}, does not stop.", f"Stop it: kill {pid}")
+    raise StepError(
+        f"`make run`, process {pid}, does not stop.", f"Stop it: kill {pid}"
+    )

@@ -49,14 +49,25 @@ class Odoo:
 
     def options(self, database):
         """Return the options that say where things are; all others are in odoo.conf."""
-        options = [f"--config={paths.ODOO_CONF}", f"--data-dir={self.files}", f"--database={database}"]
+        options = [
+            f"--config={paths.ODOO_CONF}",
+            f"--data-dir={self.files}",
+            f"--database={database}",
+        ]
         if paths.find_addons():
             options.append(f"--addons-path={paths.ADDONS}")
         return options
 
     def command(self, command, database, *options):
         """Return the command line of Odoo's `command` on `database`."""
-        return [str(python_env.PYTHON), "-m", "odoo", command, *self.options(database), *options]
+        return [
+            str(python_env.PYTHON),
+            "-m",
+            "odoo",
+            command,
+            *self.options(database),
+            *options,
+        ]
 
     def install(self, database, what, *options, log, current, environment=()):
         """Install or update modules in `database`, showing how far it is.
@@ -77,7 +88,14 @@ class Odoo:
 
         self.files.mkdir(parents=True, exist_ok=True)
         processes.run(
-            self.command("server", database, "--stop-after-init", "--no-http", "--max-cron-threads=0", *options),
+            self.command(
+                "server",
+                database,
+                "--stop-after-init",
+                "--no-http",
+                "--max-cron-threads=0",
+                *options,
+            ),
             what,
             "The log says why. After a change, call again.",
             log=log,
@@ -105,4 +123,3 @@ class Odoo:
                 cwd=paths.ROOT,
             )
         path.unlink()
-

@@ -32,7 +32,9 @@ PYTHON_FOLDER = Path("usr/lib/python3/dist-packages")
 
 # Debian leaves out this library, which has no source; without the file the browser logs an error on every page.
 # It blurs the background of video calls, so that nothing of a sales funnel misses it.
-STAND_IN = Path("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js")
+STAND_IN = Path(
+    "odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js"
+)
 STAND_IN_TEXT = "// Not part of Debian's package of Odoo: backgrounds of video calls are not blurred.\n"
 
 
@@ -58,7 +60,9 @@ def find_version():
     home = os.environ.get("ODOO_HOME")
     if home:
         return str(Path(home).expanduser().resolve())
-    return " ".join(sorted(package.name for package in paths.PACKAGES.glob(f"{PACKAGE}_*.deb")))
+    return " ".join(
+        sorted(package.name for package in paths.PACKAGES.glob(f"{PACKAGE}_*.deb"))
+    )
 
 
 def _fetch_and_unpack():
@@ -70,21 +74,37 @@ def _fetch_and_unpack():
     shutil.rmtree(partial, ignore_errors=True)
     with step("Odoo: unpack"):
         for package in packages:
-            debian.unpack(package, partial, _list_excludes() if package.name.startswith(PACKAGE) else ())
+            debian.unpack(
+                package,
+                partial,
+                _list_excludes() if package.name.startswith(PACKAGE) else (),
+            )
         stand_in = partial / PYTHON_FOLDER / STAND_IN
         if not stand_in.exists():
             stand_in.parent.mkdir(parents=True, exist_ok=True)
             stand_in.write_text(STAND_IN_TEXT, encoding="utf-8")
-    dangling = [path for path in (partial / PYTHON_FOLDER).rglob("*") if path.is_symlink() and not path.exists()]
+    dangling = [
+        path
+        for path in (partial / PYTHON_FOLDER).rglob("*")
+        if path.is_symlink() and not path.exists()
+    ]
     if dangling:
-        names = ", ".join(str(path.relative_to(partial / PYTHON_FOLDER)) for path in dangling[:5])
-        say(f"  ! {len(dangling)} links of Odoo's package lead nowhere ({names}): a picture or font may miss")
+        names = ", ".join(
+            str(path.relative_to(partial / PYTHON_FOLDER)) for path in dangling[:5]
+        )
+        say(
+            f"  ! {len(dangling)} links of Odoo's package lead nowhere ({names}): a picture or font may miss"
+        )
     partial.rename(paths.ODOO_TREE)
 
 
 def _list_excludes():
     """Return tar's patterns for what is not needed: a double of all addons, and translations."""
-    others = "".join(letter for letter in string.ascii_lowercase if letter not in {code[0] for code in LANGUAGES})
+    others = "".join(
+        letter
+        for letter in string.ascii_lowercase
+        if letter not in {code[0] for code in LANGUAGES}
+    )
     return [
         f"./{PYTHON_FOLDER}/addons",
         "*/i18n/*.pot",
@@ -106,4 +126,7 @@ def _check_series(folder, origin):
     version = re.search(r"^version_info = \((\d+), (\d+)", text, flags=re.MULTILINE)
     found = ".".join(version.groups()) if version else "something else"
     if found != SERIES:
-        raise StepError(f"{origin} is Odoo {found}, and this project is for {SERIES}.", "Use a tree of branch 19.0.")
+        raise StepError(
+            f"{origin} is Odoo {found}, and this project is for {SERIES}.",
+            "Use a tree of branch 19.0.",
+        )

@@ -19,7 +19,18 @@ VENV = CACHE / "venv"
 TESTS = CACHE / "test"
 LOGS = CACHE / "logs"
 BYTECODE = CACHE / "bytecode"
-CACHE_FOLDERS = (APT, PACKAGES, ODOO_TREE, UV, VENV, TESTS, LOGS, BYTECODE, CACHE / "uv-cache", CACHE / "tools")
+CACHE_FOLDERS = (
+    APT,
+    PACKAGES,
+    ODOO_TREE,
+    UV,
+    VENV,
+    TESTS,
+    LOGS,
+    BYTECODE,
+    CACHE / "uv-cache",
+    CACHE / "tools",
+)
 
 # What the user may care for: the database of `make run` and its files.
 DATA = ROOT / ".data"

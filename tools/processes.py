@@ -77,12 +77,13 @@ def stop_all():
         stop(process)
 
 
-def run(command, what, todo="", *, log, on_line=None, **options):
+def run(command, what, todo="", *, log, on_line=None, accepted=(0,), **options):
     """Run `command` to its end, with its output in the file `log` of the log folder.
 
     :param what: what fails when it does, a sentence for the user
     :param todo: what the user can do then
     :param on_line: called with each line of the output
+    :param accepted: the exit codes that are no failure
     :raises StepError: when the command fails, with the end of its output
     """
     paths.LOGS.mkdir(parents=True, exist_ok=True)
@@ -107,9 +108,11 @@ def run(command, what, todo="", *, log, on_line=None, **options):
         code = process.wait()
     if _stopping.is_set():
         raise Interrupted
-    if code:
+    if code not in accepted:
         output = "".join(tail).strip()
-        raise StepError(f"{what}\n{output}\n(exit code {code}, whole log: {path})", todo)
+        raise StepError(
+            f"{what}\n{output}\n(exit code {code}, whole log: {path})", todo
+        )
 
 
 def read(command, **options):
@@ -145,14 +148,22 @@ def parallel(*functions):
 
 
 def run_in_foreground(command, **options):
-    """Run `command` on the user's terminal, which it has to itself, Ctrl-C included, and return its exit code."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    """Run `command` on the user's terminal, which it has to itself, Ctrl-C included.
+
+    :return: its exit code
+    :raises Interrupted: when Ctrl-C made it fail
+    """
+    pressed = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
     try:
         with subprocess.Popen([str(part) for part in command], **options) as process:
             try:
-                return process.wait()
+                code = process.wait()
             except Interrupted:
                 process.terminate()
                 raise
     finally:
         signal.signal(signal.SIGINT, before)
+    if code and pressed.is_set():
+        raise Interrupted
+    return code

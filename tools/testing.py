@@ -2,9 +2,11 @@
 
 import ast
 import contextlib
+import dataclasses
 import hashlib
 import os
 import shutil
+from pathlib import Path
 
 from tools import databases, debian, odoo_source, paths, postgres, processes, python_env
 from tools import odoo as odoo_calls
@@ -36,28 +38,30 @@ def test(arguments):
     :raises StepError: a step before the tests fails
     """
     source = odoo_calls.ensure()
-    _ensure_browser()
+    ensure_browser()
     with postgres.server(POSTGRES, safe=False) as connection:
         odoo = odoo_calls.Odoo(source, FILES, connection)
-        template, troubles = ensure_template(odoo)
-        with copied(odoo, template, f"{COPY}{os.getpid()}") as database:
-            code = run_pytest(odoo, database, arguments)
-    if troubles:
-        say("\n✗ Installing the addons logs:\n" + "\n".join(troubles))
-    return code or bool(troubles)
+        templates = ensure_templates(odoo)
+        with copied(odoo, templates.with_addons, f"{COPY}{os.getpid()}") as database:
+            code = processes.run_in_foreground(
+                make_command(odoo, database, *arguments),
+                env=odoo.environment,
+                cwd=paths.ROOT,
+            )
+    if templates.troubles:
+        say("\n✗ Installing the addons logs:\n" + "\n".join(templates.troubles))
+    return code or int(bool(templates.troubles))
 
 
-def run_pytest(odoo, database, arguments, options=()):
-    """Run pytest on `database` in the foreground and return its exit code."""
-    command = [
-        python_env.PYTHON,
-        *("-m", "pytest", "-n", WORKERS, "--dist", "loadscope"),
-        *("--odoo-http", f"--odoo-config={paths.ODOO_CONF}", f"--odoo-database={database}"),
+def make_command(odoo, database, *arguments):
+    """Return the command line of pytest on `database`; `arguments` have the last word."""
+    return [
+        *(python_env.PYTHON, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadscope"),
+        *("--odoo-http", f"--odoo-config={paths.ODOO_CONF}"),
         *(f"--odoo-addons-path={paths.ADDONS}", f"--odoo-extra=data-dir={odoo.files}"),
-        *options,
+        f"--odoo-database={database}",
         *arguments,
     ]
-    return processes.run_in_foreground(command, env=odoo.environment, cwd=paths.ROOT)
 
 
 @contextlib.contextmanager
@@ -81,10 +85,23 @@ def _name_with_addons():
     return WITH_ADDONS + hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def ensure_template(odoo):
-    """Have the template with the modules that the addons depend on, and from it the one with the addons as they are.
+@dataclasses.dataclass(frozen=True)
+class Templates:
+    """The databases that tests get copies of."""
 
-    :return: the name of the latter, and the warnings and errors that the addons logged when they were installed
+    base: str
+    with_addons: str
+    # The warnings and errors that the addons logged when they were installed.
+    troubles: list
+
+
+def ensure_templates(odoo):
+    """Have the two templates, and return them.
+
+    One has the modules of Odoo that the addons depend on; the other is made from it and
+    has the addons as they are now.
+
+    :raises StepError: a module can't be installed
     """
     # Named before they are made: when the addons are changed meanwhile, the next call makes others.
     base, with_addons = _name_base(), _name_with_addons()
@@ -94,19 +111,32 @@ def ensure_template(odoo):
         if databases.find_origin(odoo, base) is None:
             with step("Odoo: test database, the modules underneath") as current:
                 databases.drop(odoo, base + "_new")
-                _install(odoo, base, f"--init={_find_dependencies()}", "test-base.log", current)
-                odoo.run_script(base + "_new", PREGENERATE_ASSETS, "test-base-assets.log")
+                _install(
+                    odoo,
+                    base,
+                    f"--init={_find_dependencies()}",
+                    "test-base.log",
+                    current,
+                )
+                odoo.run_script(
+                    base + "_new", PREGENERATE_ASSETS, "test-base-assets.log"
+                )
                 _finish(odoo, base, "the modules underneath")
         if databases.find_origin(odoo, with_addons) is None:
             with step("Odoo: test database, the addons") as current:
                 databases.copy(odoo, base, with_addons + "_new", "unfinished")
                 modules = ",".join(paths.find_addons())
-                logged = _install(odoo, with_addons, f"--init={modules}", "test-addons.log", current)
-                odoo.run_script(with_addons + "_new", PREGENERATE_ASSETS, "test-addons-assets.log")
+                logged = _install(
+                    odoo, with_addons, f"--init={modules}", "test-addons.log", current
+                )
+                odoo.run_script(
+                    with_addons + "_new", PREGENERATE_ASSETS, "test-addons-assets.log"
+                )
                 troubles.write_text("\n".join(logged), encoding="utf-8")
                 _finish(odoo, with_addons, "the addons")
         _drop_old(odoo, base, with_addons)
-    return with_addons, troubles.read_text(encoding="utf-8").splitlines()
+        logged = troubles.read_text(encoding="utf-8").splitlines()
+    return Templates(base, with_addons, logged)
 
 
 def _find_dependencies():
@@ -114,13 +144,21 @@ def _find_dependencies():
     ours = paths.find_addons()
     needed = set()
     for addon in ours:
-        manifest = ast.literal_eval((paths.ADDONS / addon / "__manifest__.py").read_text(encoding="utf-8"))
+        manifest = ast.literal_eval(
+            (paths.ADDONS / addon / "__manifest__.py").read_text(encoding="utf-8")
+        )
         needed.update(manifest.get("depends", []))
     return ",".join(sorted(needed - set(ours)))
 
 
 def _install(odoo, name, modules, log, current):
-    return odoo.install(name + "_new", "The test database could not be made.", modules, log=log, current=current)
+    return odoo.install(
+        name + "_new",
+        "The test database could not be made.",
+        modules,
+        log=log,
+        current=current,
+    )
 
 
 def _finish(odoo, name, origin):
@@ -132,19 +170,23 @@ def _drop_leftovers(odoo):
     """Remove the copies of test runs that were killed."""
     for database in databases.find_ours(odoo):
         number = database.removeprefix(COPY).partition("-")[0].partition("_")[0]
-        if database.startswith(COPY) and not os.path.exists(f"/proc/{number}"):
+        if database.startswith(COPY) and not Path("/proc", number).exists():
             databases.drop(odoo, database)
 
 
 def _drop_old(odoo, *used):
     for prefix in (BASE, WITH_ADDONS):
-        others = [name for name in databases.find_ours(odoo) if name.startswith(prefix) and name not in used]
+        others = [
+            name
+            for name in databases.find_ours(odoo)
+            if name.startswith(prefix) and name not in used
+        ]
         for database in others[:-KEPT_TEMPLATES]:
             databases.drop(odoo, database)
             (FILES / f"{database}.log").unlink(missing_ok=True)
 
 
-def _ensure_browser():
+def ensure_browser():
     """Have a browser for the tests that need one.
 
     :raises StepError: there is none, and it can't be installed
