@@ -2,13 +2,15 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 # What a stay is made of: when one of these is stored, the history is written.
-HISTORY_FIELDS = {"stage_id", "active", "won_status", "lost_reason_id"}
+HISTORY_FIELDS = {"stage_id", "active", "probability", "lost_reason_id"}
 
 
 class CrmLead(models.Model):
     _inherit = "crm.lead"
 
-    stage_history_ids = fields.One2many("crm.lead.stage.history", "lead_id", string="Stage History", readonly=True)
+    stage_history_ids = fields.One2many(
+        "crm.lead.stage.history", "lead_id", string="Stage History", readonly=True
+    )
     funnel_step_reached = fields.Char(
         string="Reached in the Funnel",
         store=False,
@@ -28,6 +30,10 @@ class CrmLead(models.Model):
         # each move is a stay of its own, also when the next one comes in the
         # same transaction; a team or a salesperson may take the stage along
         self.flush_recordset(["stage_id", "active", "lost_reason_id"])
+        if "probability" in vals:
+            # an archived deal is lost by it
+            archived = self.filtered(lambda lead: not lead.active)
+            archived.flush_recordset(["probability"])
         return result
 
     def _write_multi(self, vals_list):
@@ -57,7 +63,10 @@ class CrmLead(models.Model):
         if operator != "in":
             return NotImplemented
         report = self.env["crm.funnel.report"]
-        return Domain.OR(Domain("id", "in", report._get_reached_query(description)) for description in value)
+        return Domain.OR(
+            Domain("id", "in", report._get_reached_query(description))
+            for description in value
+        )
 
     @api.model
     @api.readonly

@@ -130,8 +130,16 @@ class CrmLeadStageHistory(models.Model):
         if not leads:
             return
         leads.flush_recordset(
-            ["stage_id", "active", "user_id", "team_id", "company_id",
-             "expected_revenue", "lost_reason_id"]
+            [
+                "stage_id",
+                "active",
+                "probability",
+                "user_id",
+                "team_id",
+                "company_id",
+                "expected_revenue",
+                "lost_reason_id",
+            ]
         )
         self.env["crm.stage"].flush_model(["name", "sequence", "is_won", "team_ids"])
         self.env.execute_query(self._record_query(leads))
@@ -161,11 +169,12 @@ class CrmLeadStageHistory(models.Model):
                        ) AS moment,
                        CASE
                            WHEN last_stay.id IS NULL THEN 'enter'
-                           WHEN last_stay.date_exited IS NULL AND NOT deal.standing
-                               THEN 'leave'
+                           -- a deal may move and end at once
                            WHEN last_stay.date_exited IS NULL
                                 AND last_stay.stage_ref IS DISTINCT FROM deal.stage_id
                                THEN 'move'
+                           WHEN last_stay.date_exited IS NULL AND NOT deal.standing
+                               THEN 'leave'
                            WHEN last_stay.date_exited IS NULL THEN NULL
                            WHEN deal.standing THEN 'enter'
                            WHEN last_stay.exit_kind = deal.ending
@@ -192,7 +201,8 @@ class CrmLeadStageHistory(models.Model):
                                         ELSE change.ending END,
                        next_stage_id = CASE WHEN change.action = 'move'
                                             THEN change.stage_id END,
-                       lost_reason_id = CASE WHEN change.ending = 'lost'
+                       lost_reason_id = CASE WHEN change.action <> 'move'
+                                                  AND change.ending = 'lost'
                                              THEN change.lost_reason_id END
                   FROM change
              LEFT JOIN crm_stage last_stage ON last_stage.id = change.last_stage_ref
@@ -225,7 +235,10 @@ class CrmLeadStageHistory(models.Model):
             lead_ids=leads._ids,
             now=self.env.cr.now().replace(microsecond=0),
             move_kind=self._move_kind_sql(
-                "last_stage", "next_stage", SQL("change.last_team_id"), SQL("change.team_id")
+                "last_stage",
+                "next_stage",
+                SQL("change.last_team_id"),
+                SQL("change.team_id"),
             ),
         )
 
@@ -249,6 +262,7 @@ class CrmLeadStageHistory(models.Model):
                    lead.expected_revenue, lead.lost_reason_id,
                    (lead.active OR %(won)s) AS standing,
                    CASE WHEN lead.active OR %(won)s THEN NULL
+                        -- who is lost has none; NULL is one never computed
                         WHEN lead.probability = 0 THEN 'lost'
                         ELSE 'on_hold' END AS ending
               FROM crm_lead lead

@@ -13,8 +13,8 @@ class CrmStage(models.Model):
 
     def _update_history_won(self):
         """What counts as won is what the stage means today, in the past too: a
-        flipped stage makes no wins of today. Archived deals in it may begin or
-        cease to stand there.
+        flipped stage makes no wins of today. Archived deals in it may cease to
+        stand there, or stand there again since the day they came.
         """
         self.flush_recordset(["is_won"])
         self.env.execute_query(
@@ -37,6 +37,32 @@ class CrmStage(models.Model):
             self.env["crm.lead"]
             .sudo()
             .search([("stage_id", "in", self.ids), ("active", "=", False)])
+        )
+        archived.flush_recordset(["stage_id", "active", "probability"])
+        self.env.execute_query(
+            SQL(
+                """
+                UPDATE crm_lead_stage_history stay
+                   SET date_exited = NULL,
+                       exit_kind = NULL
+                  FROM crm_lead lead
+                  JOIN crm_stage stage ON stage.id = lead.stage_id
+                 WHERE stay.lead_id = lead.id
+                   AND stage.id IN %s
+                   AND stage.is_won
+                   AND NOT lead.active
+                   AND lead.probability >= 100
+                   AND stay.stage_ref = lead.stage_id
+                   AND stay.exit_kind = 'on_hold'
+                   AND NOT EXISTS (
+                       SELECT FROM crm_lead_stage_history later
+                        WHERE later.lead_id = lead.id
+                          AND (later.date_entered, later.id)
+                            > (stay.date_entered, stay.id))
+             RETURNING stay.id
+                """,
+                self._ids,
+            )
         )
         history._record(archived)
         history.invalidate_model(flush=False)
