@@ -1,0 +1,2 @@
+from . import crm_lead_stage_history_import_stage
+from . import crm_lead_stage_history_import
