@@ -32,7 +32,9 @@ export class FunnelController extends Component {
                 !this.env.inDialog &&
                 Boolean(this.props.display.controlPanel),
         });
-        this.state = useState({ isTableShown: this.props.state?.isTableShown || false });
+        this.state = useState({
+            isTableShown: this.props.state?.isTableShown || false,
+        });
         useSetupAction({
             rootRef: useRef("root"),
             getContext: () => this.model.getContext(),

@@ -1,5 +1,6 @@
 import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
+import { uniqueId } from "@web/core/utils/functions";
 
 import {
     formatAmount,
@@ -30,6 +31,7 @@ export class FunnelDrawing extends Component {
 
     setup() {
         this.band = BAND;
+        this.id = uniqueId("o_funnel_");
     }
 
     get rows() {
@@ -40,13 +42,17 @@ export class FunnelDrawing extends Component {
             { ...BAND, scale }
         );
         return steps.map((step, index) => ({
+            id: `${this.id}_${index}`,
             step,
             band: bands[index],
             color: paletteColor(index, steps.length, COLORS),
             ...this._getLabels(step),
             conversion: this._getConversion(step, steps[index + 1]),
             ofFirst: index ? this._getOfFirst(step, steps[0]) : null,
-            stayed: this.props.isCompact ? [] : this._getStayed(step),
+            stayed: this._getStayed(step),
+            skipped: step.skipped
+                ? _t("%(count)s skipped it", { count: formatCount(step.skipped) })
+                : "",
             daysToNext: this._getDaysToNext(step),
         }));
     }
@@ -74,7 +80,7 @@ export class FunnelDrawing extends Component {
             text: formatRate(next.conversion_prev),
             tooltip: _t(
                 "%(count)s of %(of)s deals went on from %(step)s to %(next)s or " +
-                    "further: %(rate)s. 95 %% interval: %(interval)s.",
+                    "further: %(rate)s. 95% interval: %(interval)s.",
                 {
                     count: formatCount(next.count),
                     of: formatCount(step.count),
@@ -122,11 +128,6 @@ export class FunnelDrawing extends Component {
                 key: "on_hold",
                 text: _t("%(count)s on hold", { count: formatCount(step.on_hold) }),
                 tooltip: _t("Archived here without being lost"),
-            },
-            {
-                key: "skipped",
-                text: _t("%(count)s skipped", { count: formatCount(step.skipped) }),
-                tooltip: _t("Reached a later stage without stopping here"),
             },
         ].filter(({ key }) => step[key] > 0);
     }

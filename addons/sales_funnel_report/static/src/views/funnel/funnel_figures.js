@@ -35,7 +35,11 @@ export class FunnelFigures extends Component {
             },
             { key: "lost", label: _t("Lost"), value: formatCount(series.lost) },
             { key: "open", label: _t("Open"), value: formatCount(series.open) },
-            { key: "on_hold", label: _t("On hold"), value: formatCount(series.on_hold) },
+            {
+                key: "on_hold",
+                label: _t("On hold"),
+                value: formatCount(series.on_hold),
+            },
             {
                 key: "win_rate",
                 label: _t("Win rate"),
@@ -44,7 +48,7 @@ export class FunnelFigures extends Component {
                     rate: formatRate(series.win_rate_closed),
                 }),
                 tooltip: _t(
-                    "%(won)s won of %(size)s deals, 95 %% interval %(interval)s. " +
+                    "%(won)s won of %(size)s deals, 95% interval %(interval)s. " +
                         "Of the %(closed)s closed ones, %(rate)s were won.",
                     {
                         won: formatCount(series.won),

@@ -1,6 +1,10 @@
 import { formatCurrency } from "@web/core/currency";
 import { _t } from "@web/core/l10n/translation";
-import { formatFloat, formatInteger, formatPercentage } from "@web/views/fields/formatters";
+import {
+    formatFloat,
+    formatInteger,
+    formatPercentage,
+} from "@web/views/fields/formatters";
 
 /** From here on an amount is shortened on the drawing; the table has it whole. */
 const LARGE_AMOUNT = 1e6;

@@ -32,7 +32,7 @@ export class FunnelTable extends Component {
                 label: _t("From the step before"),
                 get: (step) => formatRate(step.conversion_prev),
             },
-            { label: _t("95 %% interval"), get: (step) => formatInterval(step.ci) },
+            { label: _t("95% interval"), get: (step) => formatInterval(step.ci) },
             {
                 label: _t("From the first step"),
                 get: (step) => formatRate(step.conversion_first),
