@@ -10,11 +10,12 @@ the file's own order there is that of its exact times.
   and a file that was imported before changes nothing.
 - Putting a won deal on hold changes nothing: a won deal stays won.
 - A deal that was made in Odoo already lost or on hold has one stay of no length.
-  If the file tells that ending, with its date, this stay goes.
+  If the file tells that ending, at its own date, this stay goes.
 """
 
 import datetime
 from dataclasses import dataclass
+from itertools import groupby
 
 ENDINGS = ("lost", "on_hold", "merged")
 
@@ -98,7 +99,7 @@ def continue_chain(known, told, won_stages, defaults):
     >>> chain = continue_chain([], told, {9}, Stay(0, day[0]))
     >>> [(stay.stage, stay.entered.day) for stay in chain]
     [(1, 1), (2, 3)]
-    >>> known = [replace(stay, stay_id=stay.stage) for stay in chain]
+    >>> known = [Stay(1, day[0], day[2], "advanced", stay_id=1), Stay(2, day[2])]
     >>> continue_chain(known, told, {9}, Stay(0, day[0]))
 
     :param list known: of :class:`Stay`, the chain before, in its order
@@ -137,7 +138,8 @@ def _merge(known, told, won_stages):
     known_at = _by_moment(known_events)
     told_at = _by_moment(told)
     for moment in moments:
-        group, news = known_at.get(moment, []), told_at.get(moment, [])
+        group = known_at.get(moment, [])
+        news = _without_repetitions(told_at.get(moment, []))
         if not _is_told([state, *(event.state for event in group)], news):
             group = _weave(group, news)
         for event in group:
@@ -153,7 +155,7 @@ def _merge(known, told, won_stages):
             merged.append(event)
             state = event.state
             stage = stage if event.is_ending else state
-        if born_ended:
+        if born_ended and not news:
             merged = _without_birth(merged)
             state = merged[-1].state
     return merged
@@ -164,6 +166,10 @@ def _by_moment(events):
     for event in events:
         groups.setdefault(event.moment, []).append(event)
     return groups
+
+
+def _without_repetitions(events):
+    return [next(same) for _state, same in groupby(events, lambda event: event.state)]
 
 
 def _is_told(states, news):

@@ -513,7 +513,7 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             return
         asleep = leads.filtered(lambda lead: not lead.active)
         leads.write({**values, "active": True})
-        if not self.env["crm.stage"].browse(stage_id).is_won:
+        if asleep and not self.env["crm.stage"].browse(stage_id).is_won:
             # as Odoo does when a lost deal is restored
             asleep._compute_probabilities()
             for lead in asleep:
