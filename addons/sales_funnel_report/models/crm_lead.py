@@ -22,6 +22,8 @@ class CrmLead(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         leads = super().create(vals_list)
+        # all at once, not the stage now and the rest later
+        leads.flush_recordset()
         self.env["crm.lead.stage.history"]._record(leads)
         return leads
 

@@ -1,5 +1,6 @@
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import pairwise
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -192,7 +193,7 @@ class FunnelCase(TransactionCase):
             self.assertEqual(bool(stay.date_exited), bool(stay.exit_kind))
             if stay.stage_id:
                 self.assertEqual(stay.stage_id.id, stay.stage_ref)
-        for stay, following in zip(chain, chain[1:], strict=False):
+        for stay, following in pairwise(chain):
             self.assertTrue(stay.date_exited, "only the last stay may be open")
             self.assertLessEqual(stay.date_exited, following.date_entered)
             if stay.exit_kind in MOVES:
@@ -248,8 +249,8 @@ class HistoryActionCase(FunnelCase):
         :param int batch: how many deals at once, besides one
         :param values: of the deals
         """
-        for count, context in self.CONTEXTS:
-            count = min(count, batch)
+        for many, context in self.CONTEXTS:
+            count = min(many, batch)
             with self.subTest(count=count, **context), self._rolled_back():
                 with self.at(self.BEFORE):
                     leads = self._deals(count, context, **values)
