@@ -1,19 +1,14 @@
 """Random lives of random deals, lived through Odoo, against the slow reference."""
 
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 
+from funnel_reference import cohort
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from odoo.tests import tagged
 
 from odoo.addons.sales_funnel_report.tests.common import FunnelCase
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from funnel_reference import cohort  # noqa: E402  (the path to it is set above)
 
 BEGIN = datetime(2026, 1, 1)
 STAGES = range(4)
