@@ -8,6 +8,12 @@ _logger = logging.getLogger(__name__)
 
 TAKE_OVER_BATCH = 20_000
 
+# Odoo keeps the moment of the last move, whoever made it and however.
+MOVED_SINCE_CREATION = SQL(
+    """DATE_TRUNC('second', lead.date_last_stage_update)
+       > DATE_TRUNC('second', lead.create_date)"""
+)
+
 
 class CrmLeadStageHistory(models.Model):
     """One row for each stay of a deal in a stage.
@@ -280,7 +286,7 @@ class CrmLeadStageHistory(models.Model):
 
         It was handed off when its team changed and the stage it left is no
         stage of the new team's pipeline; otherwise the order of the stages
-        decides. A removed stage comes before every other.
+        decides. No stage comes before every other.
 
         :param str last_stage: alias of ``crm_stage`` for the stage left
         :param str next_stage: alias of ``crm_stage`` for the stage entered
@@ -512,8 +518,25 @@ class CrmLeadStageHistory(models.Model):
                     **names,
                 )
             )
-            # archived without a word of it: it was alive before
-            unknown = SQL("1") if column == "alive" else SQL("MAX(%s)", names["now"])
+            # what no message tells was always as it is today, but for these
+            unknown = {
+                # archived without a word of it: it was alive before
+                "alive": SQL("1"),
+                # moved without a word of it: it began where the pipeline does
+                "stage": SQL(
+                    """CASE WHEN %s THEN (
+                        SELECT stage.id
+                          FROM crm_stage stage
+                     LEFT JOIN crm_stage_crm_team_rel pipeline
+                            ON pipeline.crm_stage_id = stage.id
+                         WHERE pipeline.crm_team_id IS NULL
+                            OR pipeline.crm_team_id = lead.team_id
+                      ORDER BY stage.sequence, stage.id
+                         LIMIT 1
+                    ) ELSE lead.stage_id END""",
+                    MOVED_SINCE_CREATION,
+                ),
+            }.get(column, names["now"])
             first.append(
                 SQL(
                     """COALESCE((ARRAY_AGG(told.%(first)s ORDER BY told.moment, told.rank)
@@ -572,6 +595,7 @@ class CrmLeadStageHistory(models.Model):
                  WHERE message.model = 'crm.lead'
                    AND message.res_id = ANY(%(lead_ids)s)
                    AND value.field_id = %(stage_field)s
+                   AND known.id > 0
                    AND NOT EXISTS (SELECT FROM crm_stage WHERE id = known.id)
               GROUP BY known.id
             ),
@@ -587,6 +611,12 @@ class CrmLeadStageHistory(models.Model):
              LEFT JOIN told ON told.lead_id = lead.id
                  WHERE lead.id = ANY(%(lead_ids)s)
               GROUP BY lead.id
+             UNION ALL
+                SELECT lead.id, lead.date_last_stage_update, %(last_rank)s - 1,
+                       FALSE, NULL, %(last_move)s, 'inferred'
+                  FROM crm_lead lead
+                 WHERE lead.id = ANY(%(lead_ids)s)
+                   AND %(moved)s
              UNION ALL
                 SELECT lead.id,
                        GREATEST(
@@ -654,7 +684,10 @@ class CrmLeadStageHistory(models.Model):
                    COALESCE(stage.name, removed_stage.name),
                    COALESCE(stage.sequence, 0),
                    stage.is_won, change.moment, change.next_moment,
-                   CASE WHEN change.next_standing THEN %(move_kind)s
+                   -- a removed stage is taken to have been a step forward
+                   CASE WHEN change.next_standing AND change.next_stage > 0
+                             AND entered.id IS NULL THEN 'advanced'
+                        WHEN change.next_standing THEN %(move_kind)s
                         ELSE change.next_ending END,
                    CASE WHEN change.next_standing THEN entered.id END,
                    owner.id, team.id, lead.company_id,
@@ -692,6 +725,11 @@ class CrmLeadStageHistory(models.Model):
             columns=columns,
             lead_ids=list(lead_ids),
             last_rank=2**62,
+            last_move=SQL(", ").join(
+                SQL("lead.stage_id") if column == "stage" else SQL("NULL")
+                for column in tracked
+            ),
+            moved=MOVED_SINCE_CREATION,
             stage_field=fields_get("crm.lead", "stage_id").id,
             currency=self.env.company.currency_id.id,
             move_kind=self._move_kind_sql(

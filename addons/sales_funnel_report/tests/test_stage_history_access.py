@@ -33,33 +33,33 @@ class TestHistoryAccess(FunnelCase):
 
     def _assert_sees(self, user, deals, **context):
         """What ``user`` finds in every way there is, is the history of ``deals``."""
-        History = self.History.with_user(user).with_context(**context)
+        history = self.History.with_user(user).with_context(**context)
         expected = self._stays(deals)
         everything = self._stays(self.deals | self.deal_elsewhere)
-        self.assertEqual(History.search([]).sudo(), expected.sudo())
-        self.assertEqual(History.search_count([]), len(expected))
+        self.assertEqual(history.search([]).sudo(), expected.sudo())
+        self.assertEqual(history.search_count([]), len(expected))
         self.assertEqual(
-            {row["lead_id"][0] for row in History.search_read([], ["lead_id"])},
+            {row["lead_id"][0] for row in history.search_read([], ["lead_id"])},
             set(deals.ids),
         )
         self.assertEqual(
             sum(
                 count
-                for _stage, count in History._read_group([], ["stage_id"], ["__count"])
+                for _stage, count in history._read_group([], ["stage_id"], ["__count"])
             ),
             len(expected),
         )
         self.assertEqual(
             sum(
                 row["__count"]
-                for row in History.formatted_read_group([], ["lead_id"], ["__count"])
+                for row in history.formatted_read_group([], ["lead_id"], ["__count"])
             ),
             len(expected),
         )
         self.assertEqual(
             {
-                History.browse(id_).sudo()
-                for id_, _name in History.name_search(limit=None)
+                history.browse(id_).sudo()
+                for id_, _name in history.name_search(limit=None)
             },
             set(expected.sudo()),
         )
@@ -124,10 +124,10 @@ class TestHistoryAccess(FunnelCase):
 
     def test_search_by_the_deal(self):
         """No side door: what is asked of hidden deals has no answer either."""
-        History = self.History.with_user(self.user_a)
-        self.assertFalse(History.search([("lead_id", "=", self.deal_b.id)]))
-        self.assertFalse(History.search([("lead_id.name", "=", "Ben's")]))
-        self.assertFalse(History.search([("user_id", "=", self.user_b.id)]))
+        history = self.History.with_user(self.user_a)
+        self.assertFalse(history.search([("lead_id", "=", self.deal_b.id)]))
+        self.assertFalse(history.search([("lead_id.name", "=", "Ben's")]))
+        self.assertFalse(history.search([("user_id", "=", self.user_b.id)]))
         self.assertEqual(
             self.Lead.with_user(self.user_a).search(
                 [("stage_history_ids.stage_id", "=", self.stage_new.id)]
@@ -146,11 +146,11 @@ class TestHistoryAccess(FunnelCase):
         ]
         for user in users:
             with self.subTest(user.login), mute_logger("odoo.addons.base"):
-                History = self.History.with_user(user)
+                history = self.History.with_user(user)
                 with self.assertRaises(AccessError):
-                    History.search([])
+                    history.search([])
                 with self.assertRaises(AccessError):
-                    History.formatted_read_group([], ["stage_id"], ["__count"])
+                    history.formatted_read_group([], ["stage_id"], ["__count"])
                 with self.assertRaises(AccessError):
                     self._stays(self.deal_free).with_user(user).read(["stage_name"])
 
