@@ -276,7 +276,8 @@ class Life:
         lived = []
         for event in self.plot():
             if event is None:
-                lived += self.today()
+                if lived[-1].action not in ("lose", "freeze"):
+                    lived += self.today()
                 break
             lived.append(event)
         return lived
@@ -356,7 +357,9 @@ class Life:
             "move",
             stage=self.stage,
             # the nearer the offer, the better it is known
-            expected_revenue=self.estimate(*((0.97, 1.1) if is_offered else (0.7, 1.0))),
+            expected_revenue=self.estimate(
+                *((0.97, 1.1) if is_offered else (0.7, 1.0))
+            ),
             date_deadline=self.deadline(),
         )
 
