@@ -45,9 +45,7 @@ def run():
                     f"It runs already: {url} (process {state['pid']}; Ctrl-C there stops it)."
                 )
             else:
-                say(
-                    f"It is being set up already, by process {state.get('pid', 'unknown')}."
-                )
+                say(f"Process {state.get('pid')} is bringing it up or down already.")
             return 0
         notes = []
         source = _prepare(notes)
@@ -211,6 +209,7 @@ def _serve(odoo, started, notes):
                 code = server.wait()
         except processes.Interrupted:
             # Asked for: the ordinary end.
+            _write_state(url=None)
             return 0
     raise StepError(
         f"Odoo's server ended by itself (exit code {code}).",

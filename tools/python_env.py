@@ -16,6 +16,7 @@ from tools.console import StepError, step
 SUPPORTED = ((3, 10), (3, 13))
 PYTHON = paths.VENV / "bin" / "python"
 STAMP = paths.VENV / "lock.sha256"
+INTERPRETER_STAMP = paths.VENV / "interpreter.txt"
 UV_LOCK = paths.ROOT / "tools" / "uv.txt"
 NODE_LOCK = paths.ROOT / "tools" / "node.txt"
 
@@ -45,20 +46,22 @@ def ensure():
             f"Odoo 19.0 needs Python 3.10 to 3.13, and {sys.executable} is {sys.version.split()[0]}.",
             "Name another one: make run PYTHON=python3.12",
         )
-    key = hashlib.sha256(
-        paths.REQUIREMENTS.read_bytes() + sys.version.encode()
-    ).hexdigest()
-    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == key:
+    interpreter = f"{sys.executable} {sys.version}"
+    key = hashlib.sha256(paths.REQUIREMENTS.read_bytes()).hexdigest()
+    same_interpreter = _read(INTERPRETER_STAMP) == interpreter
+    if same_interpreter and _read(STAMP) == key:
         return PYTHON
     uv, environment = _prepare_uv()
     total = paths.REQUIREMENTS.read_text(encoding="utf-8").count("==")
     with step("Python: packages of the lock file") as current:
-        processes.run(
-            [uv, "venv", "-q", "--clear", "--python", sys.executable, paths.VENV],
-            "The virtual environment could not be made.",
-            log="venv.log",
-            env=environment,
-        )
+        if not same_interpreter:
+            processes.run(
+                [uv, "venv", "-q", "--clear", "--python", sys.executable, paths.VENV],
+                "The virtual environment could not be made.",
+                log="venv.log",
+                env=environment,
+            )
+            INTERPRETER_STAMP.write_text(interpreter, encoding="utf-8")
         ended = threading.Event()
         watch = threading.Thread(
             target=_watch_packages, args=(total, current, ended), daemon=True
@@ -198,6 +201,10 @@ def _may_exist(place):
     if parts.scheme in ("http", "https"):
         return True
     return Path(url2pathname(parts.path) if parts.scheme == "file" else place).is_dir()
+
+
+def _read(path):
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _watch_packages(total, current, ended):
