@@ -26,7 +26,7 @@
             "sales_funnel_report/static/src/views/funnel/*.dark.scss",
         ],
         "web.assets_unit_tests": [
-            "sales_funnel_report/static/tests/*.test.js",
+            "sales_funnel_report/static/tests/*.js",
         ],
         "web.assets_tests": [
             "sales_funnel_report/static/tests/tours/**/*",

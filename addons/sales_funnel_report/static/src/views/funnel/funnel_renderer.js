@@ -18,7 +18,7 @@ export class FunnelRenderer extends Component {
     static template = "sales_funnel_report.FunnelRenderer";
     static components = { FunnelDrawing, FunnelFigures, FunnelTable };
     static props = {
-        report: { type: Object, optional: true },
+        report: { type: [Object, { value: null }], optional: true },
         measure: String,
         error: { type: [String, { value: null }], optional: true },
         isLoading: Boolean,

@@ -1,0 +1,91 @@
+import { registry } from "@web/core/registry";
+import { queryText } from "@odoo/hoot-dom";
+
+const QUALIFIED = ".o_funnel_row:has(.o_funnel_step:contains('Qualified'))";
+
+/** Menu → funnel → filter → the deals of a step → back. */
+registry.category("web_tour.tours").add("sales_funnel_report_funnel", {
+    steps: () => [
+        {
+            content: "open the menu Reporting",
+            trigger: "[data-menu-xmlid='crm.crm_menu_report']",
+            run: "click",
+        },
+        {
+            content: "open Sales Funnel",
+            trigger: "[data-menu-xmlid='sales_funnel_report.crm_funnel_report_menu']",
+            run: "click",
+        },
+        {
+            content: "all five deals came in, the lost and the archived one among them",
+            trigger: ".o_funnel_figure_size .o_funnel_figure_value:contains(/^5$/)",
+        },
+        {
+            trigger: `${QUALIFIED} .o_funnel_value:contains(/^4$/)`,
+        },
+        {
+            content: "filter the deals of one salesperson",
+            trigger: ".o_searchview_input",
+            run: "edit Ada",
+        },
+        {
+            trigger:
+                ".o_searchview_autocomplete .o-dropdown-item:contains('Salesperson')",
+            run: "click",
+        },
+        {
+            trigger: `${QUALIFIED} .o_funnel_value:contains(/^2$/)`,
+        },
+        {
+            content: "choose money",
+            trigger: "[data-measure=amount]",
+            run: "click",
+        },
+        {
+            content: "open the deals of the step",
+            trigger: ".o_funnel_step:contains('Qualified')",
+            run: "click",
+        },
+        {
+            content: "as many deals as the number said",
+            trigger: ".o_breadcrumb .active:contains('Qualified: 2 deals')",
+        },
+        {
+            trigger: ".o_list_view .o_data_row:contains('D1')",
+        },
+        {
+            content: "the lost deal that jumped over the step is one of them",
+            trigger: ".o_list_view .o_data_row:contains('D2')",
+            run() {
+                const rows = [...document.querySelectorAll(".o_list_view .o_data_row")];
+                if (rows.length !== 2) {
+                    throw new Error(`2 deals expected, ${rows.map(queryText)} found`);
+                }
+            },
+        },
+        {
+            content: "go back",
+            trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
+            run: "click",
+        },
+        {
+            content: "the filter and the choice are still there",
+            trigger: ".o_facet_value:contains('Ada')",
+        },
+        {
+            trigger: "[data-measure=amount].active",
+        },
+        {
+            content: "group by salesperson, from the pipeline's own menu",
+            trigger: ".o_searchview_dropdown_toggler",
+            run: "click",
+        },
+        {
+            trigger: ".o_group_by_menu .o_menu_item:contains(/^Salesperson$/)",
+            run: "click",
+        },
+        {
+            trigger: ".o_funnel_group h2:contains('Ada')",
+        },
+    ],
+});
