@@ -2,7 +2,13 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 # What a stay is made of: when one of these is stored, the history is written.
-HISTORY_FIELDS = {"stage_id", "active", "probability", "lost_reason_id"}
+HISTORY_FIELDS = {
+    "stage_id",
+    "active",
+    "probability",
+    "lost_reason_id",
+    "on_hold_until",
+}
 
 
 class CrmLead(models.Model):

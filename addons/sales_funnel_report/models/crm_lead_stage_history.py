@@ -145,6 +145,7 @@ class CrmLeadStageHistory(models.Model):
                 "company_id",
                 "expected_revenue",
                 "lost_reason_id",
+                "on_hold_until",
             ]
         )
         self.env["crm.stage"].flush_model(["name", "sequence", "is_won", "team_ids"])
@@ -255,7 +256,8 @@ class CrmLeadStageHistory(models.Model):
 
         A deal is lost when it is archived and somebody gave it the probability
         0. As long as Odoo has learnt nothing, deals have no probability at all
-        (NULL): such a one that is archived was not lost.
+        (NULL): such a one that is archived was not lost. Neither was one that is
+        on hold until a date.
 
         :rtype: :class:`odoo.tools.SQL`
         """
@@ -268,6 +270,8 @@ class CrmLeadStageHistory(models.Model):
                    lead.expected_revenue, lead.lost_reason_id,
                    (lead.active OR %(won)s) AS standing,
                    CASE WHEN lead.active OR %(won)s THEN NULL
+                        -- a date to come back on says more than a chance of 0
+                        WHEN lead.on_hold_until IS NOT NULL THEN 'on_hold'
                         -- who is lost has none; NULL is one never computed
                         WHEN lead.probability = 0 THEN 'lost'
                         ELSE 'on_hold' END AS ending
@@ -627,7 +631,9 @@ class CrmLeadStageHistory(models.Model):
                                               lead.write_date) END,
                            lead.create_date
                        ),
-                       %(last_rank)s, lead.probability = 0, lead.lost_reason_id,
+                       %(last_rank)s,
+                       lead.probability = 0 AND lead.on_hold_until IS NULL,
+                       lead.lost_reason_id,
                        %(today)s, 'inferred'
                   FROM crm_lead lead
              LEFT JOIN told ON told.lead_id = lead.id
