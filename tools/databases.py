@@ -87,7 +87,7 @@ def copy(odoo, database, name, origin):
 @contextlib.contextmanager
 def locked(folder):
     """Let one program at a time make databases whose files are in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "databases.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

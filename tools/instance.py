@@ -48,10 +48,14 @@ def run():
                 say(f"Process {state.get('pid')} is bringing it up or down already.")
             return 0
         notes = []
-        source = _prepare(notes)
+        source = odoo_calls.ensure()
         with postgres.server(POSTGRES, safe=True) as connection:
             odoo = odoo_calls.Odoo(source, FILES, connection)
-            _ensure_database(odoo, update=True)
+            # The database keeps one core busy for most of the time that all this takes.
+            processes.parallel(
+                lambda: _ensure_database(odoo, update=True),
+                lambda: notes.append(_ensure_wkhtmltopdf()),
+            )
             return _serve(odoo, started, notes)
 
 
@@ -95,22 +99,6 @@ def clean():
     return 0
 
 
-def _prepare(notes):
-    """Get everything that is not the database, side by side; collects sentences for the user in `notes`."""
-    results = {}
-
-    def get_wkhtmltopdf():
-        if not shutil.which("wkhtmltopdf"):
-            notes.append(
-                debian.install_for_system("wkhtmltopdf", "wkhtmltopdf", "PDF documents")
-            )
-
-    processes.parallel(
-        lambda: results.update(source=odoo_calls.ensure()), get_wkhtmltopdf
-    )
-    return results["source"]
-
-
 @contextlib.contextmanager
 def _only_one():
     """Yield whether no other `make run` of this project is there, and keep it so while the block runs."""
@@ -134,6 +122,13 @@ def _read_state():
         return json.loads(RUN_FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def _ensure_wkhtmltopdf():
+    """Have the program that makes PDFs; return a sentence for the user if it is missing."""
+    if shutil.which("wkhtmltopdf"):
+        return None
+    return debian.install_for_system("wkhtmltopdf", "wkhtmltopdf", "PDF documents")
 
 
 def _ensure_database(odoo, update):

@@ -86,7 +86,7 @@ class Odoo:
             elif TROUBLE_LINE.match(line) and OURS in line:
                 troubles.append(line.rstrip())
 
-        self.files.mkdir(parents=True, exist_ok=True)
+        self.files.mkdir(mode=0o700, parents=True, exist_ok=True)
         processes.run(
             self.command(
                 "server",
@@ -111,7 +111,7 @@ class Odoo:
         :raises StepError: the script fails
         """
         path = self.files / "script.py"
-        self.files.mkdir(parents=True, exist_ok=True)
+        self.files.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(script, encoding="utf-8")
         with path.open(encoding="utf-8") as file:
             processes.run(

@@ -304,6 +304,9 @@ def _drop_root(*folders):
         "--clear-groups",
     ]
     for folder in folders:
+        if folder.is_relative_to(paths.DATA):
+            # It has to be passed through, and what else is in it is closed by itself.
+            paths.DATA.chmod(0o711)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID, follow_symlinks=False)
     for folder in (*folders, _find_programs()):
