@@ -100,7 +100,7 @@ test("shows the figures of all deals, the period and the rule in words", async (
         "50",
         "10",
         "25%",
-        "12 days",
+        "12",
     ]);
     expect(".o_funnel_figure_win_rate .o_funnel_figure_note").toHaveText(
         "35.7% of closed"

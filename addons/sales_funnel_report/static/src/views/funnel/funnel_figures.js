@@ -7,7 +7,6 @@ import {
     formatDays,
     formatInterval,
     formatRate,
-    NOTHING,
 } from "./funnel_format";
 
 /** The figures of a set of deals as a whole, above its funnel. */
@@ -62,10 +61,8 @@ export class FunnelFigures extends Component {
             {
                 key: "cycle",
                 label: _t("Median cycle"),
-                value: cycle.n
-                    ? _t("%(days)s days", { days: formatDays(cycle.median) })
-                    : NOTHING,
-                note: _t("from start to won"),
+                value: formatDays(cycle.median),
+                note: _t("days until won"),
                 tooltip: cycle.n
                     ? _t(
                           "%(n)s won deals. Half took at most %(median)s days, " +
