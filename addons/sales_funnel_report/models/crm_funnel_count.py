@@ -162,13 +162,13 @@ class CrmFunnelCount(models.AbstractModel):
               ) part
           GROUP BY part.grp
             """,
-            fact=self._fact_query(question, deals),
+            fact=self._fact_query(question, deals, with_owner=owner_of_step),
             groups=SQL("SELECT NULL AS lead_id, NULL AS grp") if groups is None else groups,
             joined=joined,
             of_start=of_start,
             of_step=of_step,
             of_end=of_end,
-            step_values=self._step_values(len(question["steps"])),
+            step_values=self._step_values(len(question["steps"]), owner_of_step),
             cycle_days=self._duration_sql(SQL("happened.cycle_days")),
             days_to_next=self._duration_sql(self._days_sql(SQL("step.next_at - step.reached_at"))),
             days_in_step=self._duration_sql(SQL("step.days")),
@@ -178,13 +178,14 @@ class CrmFunnelCount(models.AbstractModel):
     # FACTS: one row for each deal of the cohort
     # ------------------------------------------------------------
 
-    def _fact_query(self, question, deals):
+    def _fact_query(self, question, deals, with_owner=False):
         """What is known of each deal of a cohort, as common table expressions of
         which the last is ``fact``: ``lead_id``, ``start``, ``outcome`` (``won``,
         ``lost``, ``open``, ``on_hold``), ``life_days`` (to the end, or as long
         as it was seen), ``amount``, ``furthest`` (position of the furthest
-        step), and for each step ``reached_<n>``, ``visited_<n>``, ``days_<n>``,
-        ``user_id_<n>``.
+        step), and for each step ``reached_<n>``, ``visited_<n>``, ``days_<n>``;
+        if ``with_owner``, also ``start_user_id``, ``end_user_id`` and, for each
+        step, ``user_id_<n>``.
 
         :rtype: :class:`odoo.tools.SQL`
         """
@@ -210,11 +211,28 @@ class CrmFunnelCount(models.AbstractModel):
                     BOOL_OR(stay.rank = %(rank)s) AS %(visited)s,
                     SUM(%(stay_days)s) FILTER (
                         WHERE stay.rank = %(rank)s AND stay.date_exited <= stay.seen_to
-                    ) AS %(days)s,
-                    (ARRAY_AGG(stay.user_id ORDER BY stay.date_entered, stay.id)
-                        FILTER (WHERE stay.rank >= %(rank)s))[1] AS %(user)s
+                    ) AS %(days)s
                     """,
                     **names,
+                )
+            )
+            if with_owner:
+                columns.append(
+                    SQL(
+                        """,
+                        (ARRAY_AGG(stay.user_id ORDER BY stay.date_entered, stay.id)
+                            FILTER (WHERE stay.rank >= %(rank)s))[1] AS %(user)s
+                        """,
+                        **names,
+                    )
+                )
+        if with_owner:
+            columns.append(
+                SQL(
+                    """,
+                    (ARRAY_AGG(stay.user_id ORDER BY stay.date_entered, stay.id))[1]
+                        AS start_user_id
+                    """
                 )
             )
         window_days = question["window_days"]
@@ -233,6 +251,11 @@ class CrmFunnelCount(models.AbstractModel):
                 SELECT lead_id, MIN(date_entered) AS start
                   FROM crm_lead_stage_history
                  WHERE lead_id IN %(deals)s
+                   -- most other deals need no look at their whole life
+                   AND lead_id IN (
+                       SELECT lead_id FROM crm_lead_stage_history
+                        WHERE date_entered >= %(start)s AND date_entered < %(end)s
+                   )
               GROUP BY lead_id
                 HAVING MIN(date_entered) >= %(start)s
                    AND MIN(date_entered) < %(end)s
@@ -281,9 +304,7 @@ class CrmFunnelCount(models.AbstractModel):
             way AS (
                 SELECT stay.lead_id, MIN(stay.start) AS start,
                        MAX(stay.rank) AS furthest,
-                       BOOL_OR(stay.origin = 'inferred') AS inferred,
-                       (ARRAY_AGG(stay.user_id ORDER BY stay.date_entered, stay.id))[1]
-                           AS start_user_id
+                       BOOL_OR(stay.origin = 'inferred') AS inferred
                        %(columns)s
                   FROM stay
               GROUP BY stay.lead_id
@@ -313,7 +334,7 @@ class CrmFunnelCount(models.AbstractModel):
             age_days=self._days_sql(SQL("%s::timestamp - way.start", question["as_of"])),
         )
 
-    def _step_values(self, size):
+    def _step_values(self, size, with_owner):
         """The rows of all steps in the facts of a deal, see
         :meth:`_cohort_query`."""
         rows = []
@@ -327,7 +348,9 @@ class CrmFunnelCount(models.AbstractModel):
                     SQL("NULL::timestamp") if last else SQL.identifier("fact", f"reached_{rank + 1}"),
                     SQL.identifier("fact", f"visited_{rank}"),
                     SQL.identifier("fact", f"days_{rank}"),
-                    SQL.identifier("fact", f"user_id_{rank}"),
+                    SQL.identifier("fact", f"user_id_{rank}")
+                    if with_owner
+                    else SQL("NULL::int"),
                 )
             )
         return SQL(", ").join(rows or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, 0, 0)")])
@@ -355,7 +378,11 @@ class CrmFunnelCount(models.AbstractModel):
             )
         return SQL(
             "(WITH %(fact)s SELECT lead_id FROM fact WHERE fact.%(reached)s IS NOT NULL %(owned)s)",
-            fact=self._fact_query(question, SQL("(SELECT id FROM crm_lead)")),
+            fact=self._fact_query(
+                question,
+                SQL("(SELECT id FROM crm_lead)"),
+                with_owner=owner_id is not None,
+            ),
             reached=SQL.identifier(f"reached_{rank}"),
             owned=owned,
         )
