@@ -1,0 +1,131 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools.misc import clean_context
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"
+
+    invoice_policy = fields.Selection(
+        [("order", "Ordered quantities"), ("delivery", "Delivered quantities")],
+        string="Invoice on",
+        help="What is invoiced, for all lines of this order. Leave it empty to have "
+        "each product invoiced as the product says. Delivered quantities of services "
+        "are those entered in the lines. Down payments, expenses, delivery fees and "
+        "discounts are invoiced as always.",
+    )
+    lost_reason_id = fields.Many2one(
+        "crm.lost.reason",
+        string="Reason",
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        readonly=True,
+        tracking=True,
+        help="Why the quotation was cancelled, or expired without an order.",
+    )
+
+    def write(self, vals):
+        newly_sent = self.browse()
+        if vals.get("state") == "sent":
+            newly_sent = self.filtered(lambda order: order.state != "sent")
+        result = super().write(vals)
+        newly_sent._advance_deals("quotation_sent_stage_id")
+        if not vals.keys().isdisjoint({"state", "validity_date", "lost_reason_id"}):
+            self._keep_reason_in_step()
+        return result
+
+    def action_confirm(self):
+        result = super().action_confirm()
+        # after sale_crm has set the revenue of the deals: won is won at that amount
+        self._advance_deals("order_confirmed_stage_id")
+        return result
+
+    def _advance_deals(self, setting):
+        """Move the deals of these orders to the stage that each company has chosen.
+
+        :param str setting: name of the field of ``res.company`` with the stage
+        """
+        # sudo: who may send or confirm an order (its customer too, online) has not
+        # always access to its deal or to settings, and sees nothing of either here
+        for company, orders in self.sudo().grouped("company_id").items():
+            if stage := company[setting]:
+                orders.opportunity_id.with_context(
+                    # pylint: disable=context-overridden
+                    self._get_deal_context()
+                )._advance_to_stage(stage)
+
+    def _get_deal_context(self):
+        """The context for changes of a deal: without default values, which are
+        meant for the order or the e-mail; and tracked though sale does not track
+        that an e-mail made the quotation *sent*.
+
+        :return: dictionary
+        """
+        context = clean_context(self.env.context)
+        if context.get("mark_so_as_sent"):
+            context.pop("tracking_disable", None)
+        return context
+
+    def _is_given_up(self):
+        """Whether it is cancelled, or a quotation that has expired.
+
+        :return: boolean
+        """
+        self.ensure_one()
+        return self.state == "cancel" or (
+            self.state in ("draft", "sent")
+            and self.validity_date
+            and self.validity_date < fields.Date.today()
+        )
+
+    def _keep_reason_in_step(self):
+        """A reason lasts as long as what it explains; the chatter keeps the old
+        one. What was to be found out is no longer to be done when it is known, or
+        the quotation goes on.
+        """
+        self.filtered(
+            lambda order: order.lost_reason_id and not order._is_given_up()
+        ).lost_reason_id = False
+        self.filtered(
+            lambda order: (
+                order.validity_date
+                and order.activity_ids
+                and (order.lost_reason_id or not order._is_given_up())
+            )
+        ).activity_unlink(["sales_funnel_crm.mail_activity_quotation_expired"])
+
+    def action_open_cancel_dialog(self):
+        """Ask for the reason, then cancel; or only note it on an expired quotation.
+
+        :return: action
+        """
+        return dict(
+            self.env["ir.actions.act_window"]._for_xml_id(
+                "sale.action_mass_cancel_orders"
+            ),
+            name=self.env._("Why?"),
+            context={"active_model": self._name, "active_ids": self.ids},
+        )
+
+    @api.model
+    def _cron_ask_why_expired(self):
+        """Ask the salespeople why their quotations expired, once for each.
+
+        What had expired before the first run is left alone.
+        """
+        today = fields.Date.today()
+        last_run = fields.Date.to_date(self.env.context.get("lastcall"))
+        expired = self.search(
+            Domain("state", "in", ("draft", "sent"))
+            & Domain("validity_date", ">=", last_run or today - timedelta(days=1))
+            & Domain("validity_date", "<", today)
+            & Domain("lost_reason_id", "=", False)
+            & Domain("user_id.active", "=", True)
+        )
+        for user, orders in expired.grouped("user_id").items():
+            orders.with_context(lang=user.lang).activity_schedule(
+                "sales_funnel_crm.mail_activity_quotation_expired", user_id=user.id
+            )
