@@ -5,7 +5,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import format_date, groupby, plaintext2html
+from odoo.tools import format_date, plaintext2html
 
 # How the records of each type can end.
 ENDINGS = {"lead": ("dead", "closed"), "opportunity": ("lost",)}
@@ -80,15 +80,14 @@ class CrmLead(models.Model):
         values = {"on_hold_until": False, "on_hold_note": False, **additional_values}
         frozen = self.filtered("is_on_hold")
         result = True
-        for ending, leads in groupby(self, lambda lead: lead._get_ending()):
-            same_end = self.concat(*leads)
+        for ending, leads in self.grouped(lambda lead: lead._get_ending()).items():
             if self._is_lost_reason_required():
                 # Odoo archives first and gives the reason later
                 reason = {"ending": ending}
                 if "lost_reason_id" in values:
                     reason["lost_reason_id"] = values["lost_reason_id"]
-                same_end.write(reason)
-            result = super(CrmLead, same_end).action_set_lost(
+                leads.write(reason)
+            result = super(CrmLead, leads).action_set_lost(
                 **{"ending": ending, **values}
             )
         # they were archived long ago, and end today

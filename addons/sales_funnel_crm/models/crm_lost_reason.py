@@ -73,7 +73,7 @@ class CrmLostReason(models.Model):
         if operator.startswith("not"):
             return NotImplemented
         # the name of a wider reason finds the finer ones too
-        return Domain("id", "child_of", self._search(domain))
+        return Domain("id", "child_of", tuple(self._search(domain)))
 
     @api.depends("sequence", "parent_id.tree_order")
     def _compute_tree_order(self):
@@ -82,23 +82,30 @@ class CrmLostReason(models.Model):
             place = f"{reason.sequence or 0:05d}.{reason._origin.id or 0:08d}"
             reason.tree_order = f"{wider}{place}/"
 
-    @api.constrains("parent_id")
-    def _check_no_cycle(self):
-        for reason in self:
-            seen = set()
-            wider = reason.parent_id
-            while wider and wider not in seen:
-                if wider == reason:
-                    raise ValidationError(
-                        self.env._(
-                            "“%(reason)s” cannot be part of “%(parent)s”: that reason "
-                            "is itself a part of it. Choose another one, or none.",
-                            reason=reason.name,
-                            parent=reason.parent_id.name,
-                        )
+    def write(self, vals):
+        self._check_no_cycle(vals.get("parent_id"))
+        return super().write(vals)
+
+    def _check_no_cycle(self, parent_id):
+        """Refuse a reason as a part of itself, in a sentence that names it; Odoo
+        would say that a recursion was detected.
+
+        :param int parent_id: what the reasons shall become a part of, if anything
+        :raise ValidationError: it is one of them, or a part of one
+        """
+        parent = self.browse(parent_id or ())
+        wider = parent
+        while wider:
+            if wider in self:
+                raise ValidationError(
+                    self.env._(
+                        "“%(reason)s” cannot be part of “%(parent)s”, which is itself "
+                        "“%(reason)s” or a part of it. Choose another reason, or none.",
+                        reason=wider.name,
+                        parent=parent.name,
                     )
-                seen.add(wider)
-                wider = wider.parent_id
+                )
+            wider = wider.parent_id
 
     @api.model
     def _get_domain_for(self, ends):

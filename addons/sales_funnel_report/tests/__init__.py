@@ -1,4 +1,5 @@
 from . import test_demo
+from . import test_endings_in_history
 from . import test_figures
 from . import test_funnel_report
 from . import test_funnel_view
