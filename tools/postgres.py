@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import pwd
-import re
 import shutil
 import signal
 import subprocess
@@ -226,19 +225,8 @@ class Cluster:
         )
 
     def _is_ready(self):
-        return (
-            processes.read(
-                [
-                    _find_programs() / "pg_isready",
-                    "-q",
-                    "-h",
-                    self.socket_folder,
-                    "-p",
-                    "5432",
-                ]
-            )
-            is not None
-        )
+        command = [_find_programs() / "pg_isready", "-q", "-U", USER, "-p", "5432"]
+        return processes.read([*command, "-h", self.socket_folder]) is not None
 
 
 def _find_programs():
@@ -345,8 +333,3 @@ def _check_external(environment):
             f"The database user {user} may not create databases.",
             f"ALTER ROLE {user} CREATEDB, as its administrator.",
         )
-
-
-def is_own(database):
-    """Tell whether `database` has a name that this project gives."""
-    return re.fullmatch(r"funnel(_[a-z0-9_]+)?(-gw\d+)?", database) is not None
