@@ -29,6 +29,12 @@
         "wizard/sales_hand_over_views.xml",
         "views/res_users_views.xml",
         "views/sale_order_views.xml",
+        "security/crm_phonecall_security.xml",
+        "data/crm_phonecall_outcome_data.xml",
+        "wizard/crm_phonecall_finish_views.xml",
+        "views/crm_phonecall_outcome_views.xml",
+        "views/crm_phonecall_views.xml",
+        "views/crm_phonecall_document_views.xml",
     ],
     "demo": [
         "demo/sales_team_demo.xml",

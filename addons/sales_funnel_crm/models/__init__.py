@@ -5,3 +5,12 @@ from . import crm_lead_order
 from . import res_company
 from . import sale_order
 from . import sale_order_line
+from . import crm_phonecall
+from . import crm_phonecall_outcome
+from . import crm_phonecall_mixin
+from . import crm_lead_phonecall
+from . import sale_order_phonecall
+from . import res_partner_phonecall
+from . import crm_team
+from . import mail_activity
+from . import calendar_event

@@ -1,0 +1,624 @@
+import re
+from datetime import timedelta
+
+from psycopg2 import IntegrityError
+
+from odoo import api, fields, models
+from odoo.exceptions import ConcurrencyError
+from odoo.fields import Command, Domain
+from odoo.tools.misc import clean_context
+
+from odoo.addons.phone_validation.models.mail_thread_phone import (
+    PHONE_REGEX_PATTERN,
+)
+
+# How long a planned call is taken to last in calendars, until it is held.
+PLANNED_MINUTES = 15
+
+# Shorter numbers belong to too many to say whose they are.
+MIN_DIGITS = 3
+
+# What its calendar event is made of: a change of any of these changes the event.
+EVENT_FIELDS = frozenset(
+    ("name", "date", "date_end", "state", "user_id", "phone", "partner_id", "lead_id")
+)
+
+
+class CrmPhonecall(models.Model):
+    """A telephone call with a customer or with one who may become one."""
+
+    _name = "crm.phonecall"
+    _description = "Phone Call"
+    _inherit = ["mail.thread.phone"]
+    _order = "date desc, id desc"
+    _check_company_auto = True
+    _mail_post_access = "read"
+
+    name = fields.Char(
+        string="Subject",
+        compute="_compute_name",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    direction = fields.Selection(
+        [("in", "Inbound"), ("out", "Outbound")],
+        required=True,
+        default="out",
+    )
+    state = fields.Selection(
+        [
+            ("planned", "Planned"),
+            ("held", "Held"),
+            ("no_answer", "No Answer"),
+            ("cancelled", "Cancelled"),
+        ],
+        string="Status",
+        required=True,
+        default="planned",
+        copy=False,
+        index=True,
+        tracking=True,
+        group_expand=True,
+    )
+    date = fields.Datetime(
+        string="Start",
+        required=True,
+        default=fields.Datetime.now,
+        index=True,
+        tracking=True,
+    )
+    date_end = fields.Datetime(
+        string="End",
+        compute="_compute_date_end",
+        inverse="_inverse_date_end",
+        store=True,
+    )
+    duration = fields.Float(
+        string="Minutes",
+        digits=(16, 2),
+        copy=False,
+        help="How long the two of you talked, in minutes.",
+    )
+    phone = fields.Char(
+        compute="_compute_phone", store=True, readonly=False, precompute=True
+    )
+    phone_sanitized = fields.Char(index="btree_not_null")
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        compute="_compute_partner_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        index="btree_not_null",
+        tracking=True,
+        check_company=True,
+    )
+    lead_id = fields.Many2one(
+        "crm.lead",
+        string="Deal",
+        compute="_compute_lead_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        index="btree_not_null",
+        tracking=True,
+        check_company=True,
+    )
+    order_id = fields.Many2one(
+        "sale.order",
+        string="Quotation",
+        index="btree_not_null",
+        check_company=True,
+    )
+    user_id = fields.Many2one(
+        "res.users",
+        string="Salesperson",
+        default=lambda self: self.env.user,
+        domain="[('share', '=', False)]",
+        index=True,
+        tracking=True,
+        check_company=True,
+    )
+    team_id = fields.Many2one(
+        "crm.team",
+        string="Sales Team",
+        compute="_compute_team_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        index=True,
+        check_company=True,
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        compute="_compute_company_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        index=True,
+    )
+    outcome_id = fields.Many2one(
+        "crm.phonecall.outcome",
+        index="btree_not_null",
+        ondelete="restrict",
+        copy=False,
+        tracking=True,
+    )
+    note = fields.Html(string="Notes", copy=False)
+    exchange_call_id = fields.Char(
+        readonly=True,
+        copy=False,
+        help="The name the telephone exchange gave this call.",
+    )
+    event_id = fields.Many2one(
+        "calendar.event",
+        string="Calendar Event",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+    )
+
+    _duration_not_negative = models.Constraint(
+        "CHECK(duration >= 0)", "A call cannot last less than zero minutes."
+    )
+    _exchange_call_uniq = models.UniqueIndex(
+        "(company_id, exchange_call_id) WHERE exchange_call_id IS NOT NULL",
+        "This call of the telephone exchange is in the list of calls already.",
+    )
+
+    @api.depends("lead_id", "partner_id", "phone")
+    def _compute_name(self):
+        for call in self:
+            if not call.name:
+                other_side = (
+                    call.lead_id.name or call.partner_id.display_name or call.phone
+                )
+                call.name = (
+                    self.env._("Call: %(other_side)s", other_side=other_side)
+                    if other_side
+                    else self.env._("Call")
+                )
+
+    @api.depends("date", "duration", "state")
+    def _compute_date_end(self):
+        for call in self:
+            minutes = call.duration or (
+                PLANNED_MINUTES if call.state == "planned" else 0
+            )
+            call.date_end = call.date and call.date + timedelta(minutes=minutes)
+
+    def _inverse_date_end(self):
+        """Let a held call be made longer or shorter in the calendar. What is
+        planned has no duration yet: it keeps the time set aside for it."""
+        for call in self.filtered(lambda call: call.state == "held"):
+            if call.date_end:
+                seconds = (call.date_end - call.date).total_seconds()
+                call.duration = max(seconds / 60, 0)
+
+    @api.depends("order_id.opportunity_id")
+    def _compute_lead_id(self):
+        for call in self:
+            call.lead_id = call.lead_id or call.order_id.opportunity_id
+
+    @api.depends("lead_id.partner_id", "order_id.partner_id")
+    def _compute_partner_id(self):
+        for call in self:
+            call.partner_id = (
+                call.partner_id or call.lead_id.partner_id or call.order_id.partner_id
+            )
+
+    @api.depends("lead_id", "partner_id")
+    def _compute_phone(self):
+        for call in self:
+            # The number of a call that is in the list is the one that was called,
+            # whoever turns out to have it.
+            if not call.phone or not call._origin:
+                call.phone = call.lead_id.phone or call.partner_id.phone or call.phone
+
+    @api.depends("user_id", "lead_id", "company_id")
+    def _compute_team_id(self):
+        default_teams = {}
+        for call in self:
+            user = call.user_id
+            if call.lead_id.team_id:
+                call.team_id = call.lead_id.team_id
+            elif user and user not in call.team_id.member_ids:
+                if user not in default_teams:
+                    default_teams[user] = self.env["crm.team"]._get_default_team_id(
+                        user_id=user.id
+                    )
+                team = default_teams[user]
+                fits = team.company_id in (team.company_id.browse(), call.company_id)
+                call.team_id = team if fits else False
+
+    @api.depends("lead_id", "order_id")
+    def _compute_company_id(self):
+        for call in self:
+            # An exchange knows its call by company and name.
+            if not (call.company_id and call.exchange_call_id):
+                call.company_id = (
+                    call.lead_id.company_id
+                    or call.order_id.company_id
+                    or call.company_id
+                    or self.env.company
+                )
+
+    @api.onchange("phone", "company_id")
+    def _onchange_phone(self):
+        if self.phone:
+            self.phone = (
+                self._phone_format(fname="phone", force_format="INTERNATIONAL")
+                or self.phone
+            )
+            self._recognise_numbers()
+
+    def _phone_get_country(self):
+        """Numbers without a country are read as in the country of the company."""
+        country_by_record = super()._phone_get_country()
+        for call in self:
+            if call.id not in country_by_record and call.company_id.country_id:
+                country_by_record[call.id] = call.company_id.country_id
+        return country_by_record
+
+    # Calls and those they are with
+
+    def _recognise_numbers(self):
+        """Link the calls that have a number, and no one who has it, to the deal
+        or customer with that number, however it is written on either side."""
+        calls = self.filtered(
+            lambda call: call.phone and not call.lead_id and not call.partner_id
+        )
+        for company, company_calls in calls.grouped("company_id").items():
+            found = self._match_numbers(company_calls.mapped("phone"), company)
+            for call in company_calls:
+                lead, partner = found[call.phone]
+                if lead or partner:
+                    call.update({"lead_id": lead.id, "partner_id": partner.id})
+
+    @api.model
+    def _normalise_number(self, number, company):
+        """Write a telephone number so that equal numbers are equal texts.
+
+        :param str number: the number as somebody wrote it, or an exchange sent it
+        :param company: the res.company in whose country it is dialled
+        :return: the number as in E.164 (+3225551212); an internal or otherwise
+            impossible number without spaces and signs
+        :rtype: str
+        """
+        return self.browse()._phone_format(
+            number=number, country=company.country_id
+        ) or re.sub(PHONE_REGEX_PATTERN, "", number)
+
+    @api.model
+    def _match_numbers(self, numbers, company):
+        """Find who has telephone numbers, as far as the user may read them.
+
+        Of several open deals with a number the newest is taken; of several
+        partners a company before its contacts, the oldest first.
+
+        :param list numbers: numbers as they were written or sent
+        :param company: the res.company in whose country, and among whose
+            records, they are looked for
+        :return: {number: (crm.lead, res.partner)}, each of them may be empty
+        :rtype: dict
+        """
+        keys = {number: self._normalise_number(number, company) for number in numbers}
+        domain = Domain("company_id", "in", (False, company.id)) & (
+            Domain("phone_sanitized", "in", list(keys.values()))
+            | Domain.OR(
+                Domain("phone_sanitized", "=", False)
+                & Domain("phone_mobile_search", "=", key)
+                for key in keys.values()
+                if not key.startswith("+") and len(key) >= MIN_DIGITS
+            )
+        )
+        # The best comes last, and stays.
+        lead_by_key = {
+            lead.phone_sanitized or self._normalise_number(lead.phone, company): lead
+            for lead in self.env["crm.lead"].search_fetch(
+                domain & Domain("won_status", "=", "pending"),
+                ["phone_sanitized", "phone", "partner_id"],
+                order="create_date, id",
+            )
+        }
+        partner_by_key = {
+            partner.phone_sanitized
+            or self._normalise_number(partner.phone, company): partner
+            for partner in self.env["res.partner"].search_fetch(
+                domain, ["phone_sanitized", "phone"], order="is_company, id desc"
+            )
+        }
+        found = {}
+        for number, key in keys.items():
+            lead = lead_by_key.get(key, self.env["crm.lead"])
+            partner = partner_by_key.get(key, self.env["res.partner"])
+            found[number] = (lead, lead.partner_id or partner)
+        return found
+
+    @api.model
+    def _get_dialog_action(self, defaults):
+        """Open the small dialog that logs or plans a call.
+
+        :param dict defaults: values of the new call, by field
+        :rtype: dict
+        """
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "sales_funnel_crm.crm_phonecall_action_dialog"
+        )
+        action["context"] = {
+            f"default_{field}": value for field, value in defaults.items()
+        }
+        return action
+
+    # Keeping the calendar in step
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        calls = super().create(vals_list)
+        calls._recognise_numbers()
+        calls._sync_event()
+        return calls
+
+    def write(self, vals):
+        result = super().write(vals)
+        if EVENT_FIELDS.intersection(vals):
+            self._sync_event()
+        return result
+
+    def unlink(self):
+        # sudo: the events are those of these calls, which the user may delete;
+        # they may be private to another salesperson.
+        events = self.sudo().event_id
+        result = super().unlink()
+        events.unlink()
+        return result
+
+    def _sync_event(self):
+        """Show the planned calls in their owners' calendars, with a reminder, and
+        take out of them those that are no longer planned. No mail is sent."""
+        if self.env.context.get("phonecall_event_sync"):
+            return
+        # sudo: the event shows its owner what is in the call, and no more; it may
+        # be private, which keeps even the manager who moves the call out of it.
+        calls = self.sudo()
+        planned = calls.filtered(lambda call: call.state == "planned" and call.user_id)
+        kept = planned.filtered(lambda call: call.event_id.user_id == call.user_id)
+        (calls - kept).event_id.unlink()
+        for user, user_calls in planned.grouped("user_id").items():
+            # As if the owner had made it himself: nobody has to be invited.
+            own_events = self.env["calendar.event"].with_user(user).sudo()
+            own_events = own_events.with_context(
+                clean_context(self.env.context),  # pylint: disable=context-overridden
+                no_mail_to_attendees=True,
+                phonecall_event_sync=True,
+                skip_contact_description=True,
+                tracking_disable=True,
+            )
+            for call in user_calls & kept:
+                own_events.browse(call.event_id.id).write(call._prepare_event_values())
+            new_calls = user_calls - kept
+            events = own_events.create(
+                [
+                    call._prepare_event_values() | call._prepare_new_event_values()
+                    for call in new_calls
+                ]
+            )
+            for call, event in zip(new_calls, events, strict=True):
+                call.event_id = event
+
+    def _prepare_event_values(self):
+        """:return: the values of the calendar event that follow the call"""
+        self.ensure_one()
+        return {
+            "name": " ".join(filter(None, (self.name, self.phone))),
+            "start": self.date,
+            "stop": self.date_end,
+        }
+
+    def _prepare_new_event_values(self):
+        """:return: the values of the calendar event that it is created with"""
+        self.ensure_one()
+        alarm = self.env.ref("calendar.alarm_notif_1", raise_if_not_found=False)
+        return {
+            "user_id": self.user_id.id,
+            "partner_ids": [Command.set(self.user_id.partner_id.ids)],
+            "alarm_ids": [Command.set(alarm.ids if alarm else [])],
+            "res_model_id": self.env["ir.model"]._get_id(self._name),
+            "res_id": self.id,
+        }
+
+    # What is done with a call
+
+    def action_finish(self):
+        """Ask how the call went and what comes next.
+
+        :return: the dialog
+        :rtype: dict
+        """
+        return self._get_finish_action("held", self.env._("Call Held"))
+
+    def action_no_answer(self):
+        """Note that nobody answered, and ask what comes next.
+
+        :return: the dialog
+        :rtype: dict
+        """
+        return self._get_finish_action("no_answer", self.env._("No Answer"))
+
+    def action_next_step(self):
+        """Ask what comes after a call that is over.
+
+        :return: the dialog
+        :rtype: dict
+        """
+        self.ensure_one()
+        return self._get_finish_action(self.state, self.env._("Next Step"))
+
+    def _get_finish_action(self, state, name):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": name,
+            "res_model": "crm.phonecall.finish",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_call_id": self.id, "default_state": state},
+        }
+
+    def action_cancel(self):
+        """Cancel those of the calls that are planned."""
+        self.filtered(lambda call: call.state == "planned").state = "cancelled"
+
+    def action_reopen(self):
+        """Plan those of the calls that are cancelled again."""
+        self.filtered(lambda call: call.state == "cancelled").state = "planned"
+
+    def _prepare_next_call_values(self, date):
+        """:return: the values of the call that is planned after this one"""
+        self.ensure_one()
+        return {
+            "name": self.name,
+            "date": date,
+            "phone": self.phone,
+            "partner_id": self.partner_id.id,
+            "lead_id": self.lead_id.id,
+            "order_id": self.order_id.id,
+            "user_id": (self.user_id or self.env.user).id,
+            "team_id": self.team_id.id,
+            "company_id": self.company_id.id,
+        }
+
+    def _prepare_lead_values(self, lead_type):
+        """:return: the values of the lead or deal that comes of this call"""
+        self.ensure_one()
+        medium = self.env.ref("utm.utm_medium_phone", raise_if_not_found=False)
+        return {
+            "name": self.name,
+            "type": lead_type,
+            "partner_id": self.partner_id.id,
+            "phone": self.phone,
+            "user_id": self.user_id.id,
+            "company_id": self.company_id.id,
+            "medium_id": medium.id if medium else False,
+        } | ({"team_id": self.team_id.id} if self.team_id else {})
+
+    def _make_lead(self, lead_type):
+        """Make a lead or deal of the call and link the call to it.
+
+        :param str lead_type: ``lead`` or ``opportunity``
+        :return: the crm.lead
+        """
+        self.ensure_one()
+        self.lead_id = self.env["crm.lead"].create(self._prepare_lead_values(lead_type))
+        return self.lead_id
+
+    # Calls that come in by themselves
+
+    @api.model
+    def _find_exchange_agent(self, agent):
+        """Find the user a telephone exchange names.
+
+        :param str agent: a login or an e-mail address
+        :return: one user of the company, or none
+        """
+        domain = Domain("share", "=", False) & Domain(
+            "company_ids", "in", self.env.company.id
+        )
+        users = self.env["res.users"]
+        return users.search(
+            domain & Domain("login", "=", agent), limit=1
+        ) or users.search(
+            domain & Domain("email_normalized", "=", agent.lower()), limit=1
+        )
+
+    @api.model
+    def _take_exchange_call(self, values):
+        """Keep a call that a telephone exchange tells of. The same call again is
+        the call that is there.
+
+        :param dict values: ``call_id``, ``from`` and ``to`` (as sent, or False),
+            ``direction`` (in, out), ``start`` (UTC), ``duration`` (seconds),
+            ``answered`` (bool), ``agent`` (a user or none)
+        :return: the crm.phonecall
+        :raises ConcurrencyError: another transaction has just kept the same call;
+            done again, as Odoo does with requests, this finds it
+        """
+        company = self.env.company
+        known = self.search(
+            [
+                ("company_id", "=", company.id),
+                ("exchange_call_id", "=", values["call_id"]),
+            ]
+        )
+        if known:
+            return known
+        # Nobody has to be told of a call that was.
+        calls = self.with_context(
+            mail_create_nosubscribe=True, mail_auto_subscribe_no_notify=True
+        )
+        try:
+            with self.env.cr.savepoint():
+                call = calls.create(self._prepare_exchange_values(values))
+        except IntegrityError as error:
+            if error.diag.constraint_name != self._exchange_call_uniq.full_name(self):
+                raise
+            raise ConcurrencyError(str(error)) from error
+        has_owner = call.lead_id or call.partner_id
+        if call.direction == "in" and call.phone and not has_owner:
+            call._make_lead("lead")
+        return call
+
+    def _prepare_exchange_values(self, values):
+        """:return: the values of a new call, from those of ``_take_exchange_call``"""
+        company = self.env.company
+        inbound = values["direction"] == "in"
+        number = values["from" if inbound else "to"]
+        own_number = values["to" if inbound else "from"]
+        team = self.env["crm.team"]
+        if own_number:
+            team = team._get_teams_by_number(
+                self._normalise_number(own_number, company), company
+            )[:1]
+        lead, partner = self.env["crm.lead"], self.env["res.partner"]
+        if number:
+            lead, partner = self._match_numbers([number], company)[number]
+            number = (
+                self._phone_format(
+                    number=number,
+                    country=company.country_id,
+                    force_format="INTERNATIONAL",
+                )
+                or number
+            )
+        call_values = {
+            "exchange_call_id": values["call_id"],
+            "direction": values["direction"],
+            "state": "held" if values["answered"] else "no_answer",
+            "date": values["start"],
+            "duration": values["duration"] / 60 if values["answered"] else 0,
+            "phone": number,
+            "partner_id": partner.id,
+            "lead_id": lead.id,
+            "user_id": (values["agent"] or lead.user_id or partner.user_id).id,
+            "company_id": company.id,
+        }
+        if team := lead.team_id or team:
+            call_values["team_id"] = team.id
+        return call_values
+
+    def _get_exchange_answer(self):
+        """:return: what a telephone exchange is told of its call, a dict"""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "call_id": self.exchange_call_id,
+            "state": self.state,
+            "deal": self.lead_id.id or None,
+            "customer": self.partner_id.id or None,
+            "user": self.user_id.id or None,
+            "team": self.team_id.id or None,
+        }
