@@ -3,3 +3,4 @@ from . import test_lead_endings
 from . import test_on_hold
 from . import test_phonecall
 from . import test_phonecall_http
+from . import test_hand_over

@@ -1,3 +1,4 @@
+from ast import literal_eval
 from datetime import datetime
 from unittest.mock import patch
 
@@ -188,9 +189,9 @@ class TestDealToCash(DealToCashCase):
 
     def test_new_quotation_from_a_deal(self):
         deal = self._deal().with_user(self.user_own)
-        with Form(self._press(deal, "action_sale_quotations_new")) as form:
-            with form.order_line.new() as line:
-                line.product_id = self.goods_ordered
+        form = Form(self._press(deal, "action_sale_quotations_new"))
+        with form.order_line.new() as line:
+            line.product_id = self.goods_ordered
         order = form.save()
         self.assertRecordValues(
             order,
@@ -681,7 +682,7 @@ class TestReasonOfQuotation(DealToCashCase):
         ):
             with self.subTest(name=name):
                 node = self._find_filter(view["arch"], name)
-                domain = [("id", "in", orders.ids), *eval(node.get("domain"))]  # noqa: S307
+                domain = [("id", "in", orders.ids), *literal_eval(node.get("domain"))]
                 self.assertEqual(self.env["sale.order"].search(domain), expected)
         node = self._find_filter(view["arch"], "group_by_lost_reason")
         self.assertIn("lost_reason_id", node.get("context"))

@@ -119,50 +119,49 @@ class SalesHandOver(models.TransientModel):
         """Decide who gets what. The same work and the same people make the same
         shares, so that the preview is what happens.
 
-        :return: ``(shares, unplaced)``: ``{new user: {kind: records}}``, and the
-            records that none of the new users may have, because of their company
+        :return: ``(shares, unplaced)``: ``{new user: {kind: records}}``, and a heap
+            of what none of the new users may have, because of its company
         """
         self.ensure_one()
         work = self._find_work()
-        heaps = self._heap_up(work)
-        users = self.new_user_ids.sorted() or self.env["res.users"]
-        shares = {
-            user: {kind: records.browse() for kind, records in work.items()}
-            for user in users
-        }
+        users = self.new_user_ids.sorted()
+        ids = {user: {kind: [] for kind in work} for user in users}
         unplaced, turn = [], 0
-        for heap in heaps:
-            companies = self.env["res.company"].union(
-                *(self._get_company(record) for _kind, record in heap)
-            )
+        for heap in self._heap_up(work):
+            companies = self._get_companies(heap)
             for step in range(len(users)):
                 user = users[(turn + step) % len(users)]
                 # sudo: companies of a colleague, to compare them, none is shown
                 if companies <= user.sudo().company_ids:
                     turn += step + 1
-                    for kind, record in heap:
-                        shares[user][kind] |= record
+                    for kind, record, _document in heap:
+                        ids[user][kind].append(record.id)
                     break
             else:
-                unplaced += [record for _kind, record in heap]
+                unplaced += heap
+        shares = {
+            user: {
+                kind: records.browse(of_user[kind]) for kind, records in work.items()
+            }
+            for user, of_user in ids.items()
+        }
         return shares, unplaced
 
     def _heap_up(self, work):
         """Put together what belongs to the same customer, or the same deal.
 
         :param dict work: ``{kind: records}``
-        :return: list of heaps, each a list of ``(kind, record)``
+        :return: list of heaps, each a list of ``(kind, record, document)``: the
+            document is what an activity is about, or the record itself
         """
-        deals = work["deal"] | work["lead"]
+        deals = frozenset(work["deal"] | work["lead"])
         heaps = {}
         for kind, records in work.items():
-            if kind == "activity":
-                owners = self._get_documents(records)
-            else:
-                owners = dict(zip(records, records, strict=True))
+            documents = self._get_documents(records) if kind == "activity" else {}
             for record in records:
-                key = self._get_heap_key(owners[record], deals)
-                heaps.setdefault(key, []).append((kind, record))
+                document = documents.get(record, record)
+                key = self._get_heap_key(document, deals)
+                heaps.setdefault(key, []).append((kind, record, document))
         return list(heaps.values())
 
     def _get_documents(self, activities):
@@ -178,7 +177,7 @@ class SalesHandOver(models.TransientModel):
     def _get_heap_key(self, record, deals):
         """
         :param record: a lead, an order, a partner or a call
-        :param deals: the deals that are handed over
+        :param frozenset deals: the deals that are handed over
         :return: what all records of the same heap have in common
         """
         if record._name in DEAL_FIELDS:
@@ -188,13 +187,14 @@ class SalesHandOver(models.TransientModel):
         # sudo: the company a contact belongs to, to tell two heaps apart
         return partner.sudo().commercial_partner_id.sudo(False) or record
 
-    def _get_company(self, record):
+    def _get_companies(self, heap):
         """
-        :return: the company that the new owner of a record has to work in, if any
+        :param list heap: ``(kind, record, document)``
+        :return: the companies that their owner has to work in
         """
-        if record._name == "mail.activity":
-            record = self._get_documents(record)[record]
-        return record.company_id
+        return self.env["res.company"].union(
+            *(document.company_id for _kind, _record, document in heap)
+        )
 
     # ------------------------------------------------------------------
     # Preview
@@ -222,25 +222,24 @@ class SalesHandOver(models.TransientModel):
                     )
                     for user, share in shares.items()
                 ]
-                wizard.problem = unplaced and wizard._describe_unplaced(unplaced)
+                if unplaced:
+                    wizard.problem = wizard._describe_unplaced(unplaced)
             wizard.line_ids = lines
 
-    def _describe_unplaced(self, records):
+    def _describe_unplaced(self, heap):
         """
-        :param list records: what nobody may have
+        :param list heap: ``(kind, record, document)`` that nobody may have
         :return: a sentence about them and their companies
         """
-        companies = self.env["res.company"].union(
-            *(self._get_company(record) for record in records)
-        )
+        _kind, _record, example = heap[0]
         return self.env._(
             "%(count)s records of %(companies)s cannot go to %(users)s, who may not "
-            "work there: among them %(example)s. Choose somebody who may, or give "
+            "work there, among them %(example)s. Choose somebody who may, or give "
             "them access to that company first.",
-            count=len(records),
-            companies=", ".join(companies.mapped("name")),
+            count=len(heap),
+            companies=", ".join(self._get_companies(heap).mapped("name")),
             users=", ".join(self.new_user_ids.mapped("name")),
-            example=records[0].display_name,
+            example=example.display_name,
         )
 
     # ------------------------------------------------------------------
@@ -286,14 +285,12 @@ class SalesHandOver(models.TransientModel):
                     user=self.user_id.name,
                 )
             )
-        able = self.new_user_ids.filtered_domain(
-            [("active", "=", True), *self._get_new_user_domain()]
-        )
+        able = self.new_user_ids.filtered_domain(self._get_new_user_domain())
         if unable := self.new_user_ids - able:
             raise UserError(
                 self.env._(
-                    "%(users)s cannot take over: they are archived or have no access "
-                    "to sales.",
+                    "%(users)s cannot take over without access to sales: remove them "
+                    "from the field To, or give them access first.",
                     users=", ".join(unable.mapped("name")),
                 )
             )
