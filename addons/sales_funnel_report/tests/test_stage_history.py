@@ -443,6 +443,15 @@ class TestWaysToChangeADeal(HistoryActionCase):
             prepare=lambda leads: leads.action_archive(),
         )
 
+    def test_on_hold_until_a_day(self):
+        """It is not lost, even with a chance of 0."""
+        self._check_action(
+            lambda leads: leads.write(
+                {"active": False, "probability": 0, "on_hold_until": "2026-09-01"}
+            ),
+            [("New", "on_hold")],
+        )
+
     def test_on_hold_then_lost(self):
         self._check_action(
             lambda leads: self._lose(leads, self.lost_reason),
