@@ -56,7 +56,9 @@ INVENTORY = {
         SELECT field.model, field.name, selection.value
           FROM ir_model_fields_selection selection
           JOIN ir_model_fields field ON field.id = selection.field_id""",
-    "registered constraints": "SELECT name FROM ir_model_constraint",
+    # Odoo registers anew, without making them, the foreign keys that a module it is
+    # just uninstalling had on other modules' tables; so it does for its own modules.
+    "registered constraints": "SELECT name FROM ir_model_constraint WHERE type <> 'f'",
     "relations": "SELECT name FROM ir_model_relation",
     "access rights": "SELECT name FROM ir_model_access",
     "rules": "SELECT name FROM ir_rule",
@@ -83,6 +85,9 @@ INVENTORY = {
          WHERE url IS NULL OR url NOT LIKE '/web/assets/%'""",
     "paper formats": "SELECT name FROM report_paperformat",
     "installed modules": "SELECT name FROM ir_module_module WHERE state = 'installed'",
+    "lost reasons": "SELECT id, name->>'en_US' FROM crm_lost_reason",
+    "tags": "SELECT id, name->>'en_US' FROM crm_tag",
+    "stages": "SELECT id, name->>'en_US' FROM crm_stage",
     "deals": "SELECT id, name, stage_id, active FROM crm_lead",
 }
 
