@@ -119,6 +119,13 @@ class CrmLostReason(models.Model):
         fnames = {end: f"applies_to_{end}" for end in ENDS}
         return Domain.AND(Domain(fnames[end], "=", True) for end in ends)
 
+    def _get_roots(self):
+        """:return: the widest reasons these are part of, in their order"""
+        roots = self.browse(
+            {int(reason.parent_path.split("/", 1)[0]) for reason in self}
+        )
+        return roots.sorted("tree_order")
+
     def _applies_to(self, ends):
         """Whether this reason may be given for all of ``ends``.
 

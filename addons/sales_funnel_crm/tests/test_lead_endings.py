@@ -104,9 +104,7 @@ class TestReasonTree(EndingsCase):
         price.with_context(lang="de_DE").name = "Preis"
         dear.with_context(lang="de_DE").name = "Teuer"
         self.assertEqual(dear.display_name, "Price / Dear")
-        self.assertEqual(
-            dear.with_context(lang="de_DE").display_name, "Preis / Teuer"
-        )
+        self.assertEqual(dear.with_context(lang="de_DE").display_name, "Preis / Teuer")
 
     def test_a_wider_reason_finds_the_finer_ones(self):
         price = self.Reason.create({"name": "Pricewise"})
@@ -297,24 +295,57 @@ class TestLeadEndings(EndingsCase):
             offered = form.available_reason_ids
             self.assertIn(self.reason_dead, self._records(offered))
             self.assertNotIn(self.reason_closed, self._records(offered))
-            form.lost_reason_id = self.reason_dead
+            form.wider_reason_id = self.reason_dead
+            self.assertEqual(form.lost_reason_id, self.reason_dead)
             form.lead_ending = "closed"
+            self.assertFalse(form.wider_reason_id)
             self.assertFalse(form.lost_reason_id, "it does not apply any more")
-            self.assertIn(
-                self.reason_closed, self._records(form.available_reason_ids)
-            )
-            form.lost_reason_id = self.reason_closed
+            self.assertIn(self.reason_closed, self._records(form.available_reason_ids))
+            form.wider_reason_id = self.reason_closed
         with Form(wizard.with_context(default_lead_ids=deal.ids)) as form:
             offered = self._records(form.available_reason_ids)
             self.assertIn(self.reason_lost, offered)
             self.assertFalse(offered & (self.reason_dead | self.reason_closed))
-            form.lost_reason_id = self.reason_lost
+            form.wider_reason_id = self.reason_lost
         with Form(wizard.with_context(default_lead_ids=(lead | deal).ids)) as form:
             offered = self._records(form.available_reason_ids)
             self.assertIn(self.reason_any, offered)
             self.assertFalse(offered & (self.reason_dead | self.reason_lost))
-            form.lost_reason_id = self.reason_any
+            form.wider_reason_id = self.reason_any
             form.lost_feedback = "<p>Really</p>"
+
+    def test_a_finer_reason_is_offered_after_the_wider_one(self):
+        wider, silent = self.Reason.create(
+            [{"name": "Money"}, {"name": "Fate", "applies_to_lost": False}]
+        )
+        finer, other, quiet = self.Reason.create(
+            [
+                {"name": "Too dear", "parent_id": wider.id},
+                {"name": "Too cheap", "parent_id": wider.id, "applies_to_lost": False},
+                {"name": "Bad luck", "parent_id": silent.id},
+            ]
+        )
+        deal = self._leads()
+        form = Form(
+            self.env["crm.lead.lost"]
+            .with_user(self.user_own)
+            .with_context(default_lead_ids=deal.ids)
+        )
+        offered = self._records(form.wider_reason_ids)
+        self.assertLessEqual(wider | silent, offered)
+        self.assertFalse(offered & (finer | other | quiet))
+        form.wider_reason_id = self.reason_lost
+        self.assertFalse(form.has_finer_reasons)
+        form.wider_reason_id = silent
+        self.assertTrue(form.has_finer_reasons)
+        self.assertFalse(form.lost_reason_id, "only its part applies")
+        form.wider_reason_id = wider
+        self.assertTrue(form.has_finer_reasons)
+        self.assertEqual(form.lost_reason_id, wider)
+        self.assertNotIn(other, self._records(form.available_reason_ids))
+        form.lost_reason_id = finer
+        form.save().action_lost_reason_apply()
+        self.assertEqual(deal.lost_reason_id, finer)
 
     def _records(self, proxy):
         return self.Reason.browse(proxy.ids)
@@ -322,12 +353,14 @@ class TestLeadEndings(EndingsCase):
     def test_the_dialog_asks_for_reason_and_note(self):
         deal = self._leads()
         wizard = self.env["crm.lead.lost"].with_context(default_lead_ids=deal.ids)
+        with self._refused("Nothing ends without a reason"):
+            Form(wizard).save().action_lost_reason_apply()
         form = Form(wizard)
-        with self.assertRaisesRegex(AssertionError, "lost_reason_id is a required"):
-            form.save()
-        form.lost_reason_id = self.reason_any
-        with self.assertRaisesRegex(AssertionError, "lost_feedback is a required"):
-            form.save()
+        form.wider_reason_id = self.reason_any
+        self.assertTrue(form.note_required)
+        dialog = form.save()
+        with self._refused("“Something else” needs a note"):
+            dialog.action_lost_reason_apply()
         form.lost_feedback = "<p>The buyer retired</p>"
         form.save().action_lost_reason_apply()
         self.assertEqual(deal.lost_reason_id, self.reason_any)

@@ -18,6 +18,11 @@ class CrmLeadLost(models.TransientModel):
     available_reason_ids = fields.Many2many(
         "crm.lost.reason", compute="_compute_available_reason_ids"
     )
+    wider_reason_ids = fields.Many2many(
+        "crm.lost.reason", compute="_compute_available_reason_ids"
+    )
+    wider_reason_id = fields.Many2one("crm.lost.reason", string="Reason")
+    has_finer_reasons = fields.Boolean(compute="_compute_has_finer_reasons")
     note_required = fields.Boolean(related="lost_reason_id.note_required")
 
     @api.depends("lead_ids.type")
@@ -32,14 +37,29 @@ class CrmLeadLost(models.TransientModel):
     def _compute_available_reason_ids(self):
         reasons = self.env["crm.lost.reason"]
         for wizard in self:
-            wizard.available_reason_ids = reasons.search(
-                reasons._get_domain_for(wizard._get_ends())
-            )
+            available = reasons.search(reasons._get_domain_for(wizard._get_ends()))
+            wizard.available_reason_ids = available
+            wizard.wider_reason_ids = available._get_roots()
+
+    @api.depends("wider_reason_id", "available_reason_ids")
+    def _compute_has_finer_reasons(self):
+        for wizard in self:
+            wider = wizard.wider_reason_id._origin
+            finer = wizard.available_reason_ids._origin - wider
+            wizard.has_finer_reasons = bool(wider) and wider in finer._get_roots()
 
     @api.onchange("lead_ending")
     def _onchange_lead_ending(self):
+        if self.wider_reason_id._origin not in self.wider_reason_ids._origin:
+            self.wider_reason_id = False
         if self.lost_reason_id._origin not in self.available_reason_ids._origin:
             self.lost_reason_id = False
+
+    @api.onchange("wider_reason_id")
+    def _onchange_wider_reason_id(self):
+        """The wider reason will do, where it may be given; a finer one is better."""
+        wider = self.wider_reason_id._origin
+        self.lost_reason_id = wider & self.available_reason_ids._origin
 
     def _get_ends(self):
         """:return: list of the ends the records come to, values of their ``ending``"""
