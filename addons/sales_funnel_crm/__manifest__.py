@@ -41,6 +41,7 @@
         "demo/crm_demo.xml",
         "demo/res.partner.csv",
         "demo/res_partner_demo.xml",
+        "demo/crm_phonecall_demo.xml",
     ],
     "post_init_hook": "post_init_hook",
     "application": False,
