@@ -42,7 +42,11 @@ def cohort_series(steps, counts, horizon=None):
     won = deals.get("won") or 0
     lost = deals.get("lost") or 0
     undecided = (deals.get("open") or 0) + (deals.get("on_hold") or 0)
-    expected = cumulative_incidence(counts.get("lives") or [], horizon) if horizon is not None else None
+    expected = (
+        cumulative_incidence(counts.get("lives") or [], horizon)
+        if horizon is not None
+        else None
+    )
     if horizon is None:
         mature = not undecided
     else:

@@ -14,7 +14,9 @@ class CrmFunnel(models.Model):
         string="Follow the Pipeline",
         help="The steps are the stages of the pipeline, in their order. A new stage appears by itself.",
     )
-    step_ids = fields.One2many("crm.funnel.step", "funnel_id", string="Steps", copy=True)
+    step_ids = fields.One2many(
+        "crm.funnel.step", "funnel_id", string="Steps", copy=True
+    )
 
     @api.model
     def _get_default(self):
@@ -22,7 +24,9 @@ class CrmFunnel(models.Model):
 
         :rtype: ``crm.funnel``, may be empty
         """
-        pipeline = self.env.ref("sales_funnel_report.crm_funnel_pipeline", raise_if_not_found=False)
+        pipeline = self.env.ref(
+            "sales_funnel_report.crm_funnel_pipeline", raise_if_not_found=False
+        )
         return pipeline or self.search([], limit=1)
 
     def _get_steps(self, team_id=None, deals=None):

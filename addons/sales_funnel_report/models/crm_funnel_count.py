@@ -42,8 +42,12 @@ class CrmFunnelCount(models.AbstractModel):
             among those of ``deals``
         """
         self.env["crm.lead"].flush_model(["stage_id", "active"])
-        rows = self.env.execute_query(self._cohort_query(question, deals, groups, owner_of_step))
-        result = defaultdict(lambda: {"deals": {}, "steps": {}, "lost_reasons": {}, "lives": []})
+        rows = self.env.execute_query(
+            self._cohort_query(question, deals, groups, owner_of_step)
+        )
+        result = defaultdict(
+            lambda: {"deals": {}, "steps": {}, "lost_reasons": {}, "lives": []}
+        )
         for part, group, rank, payload in rows:
             counts = result[group]
             if part == "lost_reasons":
@@ -163,14 +167,18 @@ class CrmFunnelCount(models.AbstractModel):
           GROUP BY part.grp
             """,
             fact=self._fact_query(question, deals, with_owner=owner_of_step),
-            groups=SQL("SELECT NULL AS lead_id, NULL AS grp") if groups is None else groups,
+            groups=SQL("SELECT NULL AS lead_id, NULL AS grp")
+            if groups is None
+            else groups,
             joined=joined,
             of_start=of_start,
             of_step=of_step,
             of_end=of_end,
             step_values=self._step_values(len(question["steps"]), owner_of_step),
             cycle_days=self._duration_sql(SQL("happened.cycle_days")),
-            days_to_next=self._duration_sql(self._days_sql(SQL("step.next_at - step.reached_at"))),
+            days_to_next=self._duration_sql(
+                self._days_sql(SQL("step.next_at - step.reached_at"))
+            ),
             days_in_step=self._duration_sql(SQL("step.days")),
         )
 
@@ -190,7 +198,9 @@ class CrmFunnelCount(models.AbstractModel):
         :rtype: :class:`odoo.tools.SQL`
         """
         steps = question["steps"]
-        refs = [(ref, rank) for rank, step in enumerate(steps) for ref in step["stage_refs"]]
+        refs = [
+            (ref, rank) for rank, step in enumerate(steps) for ref in step["stage_refs"]
+        ]
         # a funnel without steps is counted all the same
         refs = refs or [(None, None)]
         columns = []
@@ -201,7 +211,9 @@ class CrmFunnelCount(models.AbstractModel):
                 "visited": SQL.identifier(f"visited_{rank}"),
                 "days": SQL.identifier(f"days_{rank}"),
                 "user": SQL.identifier(f"user_id_{rank}"),
-                "stay_days": self._days_sql(SQL("stay.date_exited - stay.date_entered")),
+                "stay_days": self._days_sql(
+                    SQL("stay.date_exited - stay.date_entered")
+                ),
             }
             columns.append(
                 SQL(
@@ -331,7 +343,9 @@ class CrmFunnelCount(models.AbstractModel):
             amount=self._amount_sql(question["currency"]),
             amount_join=self._amount_join(question["currency"]),
             life_days=self._days_sql(SQL("last_stay.ended_at - way.start")),
-            age_days=self._days_sql(SQL("%s::timestamp - way.start", question["as_of"])),
+            age_days=self._days_sql(
+                SQL("%s::timestamp - way.start", question["as_of"])
+            ),
         )
 
     def _step_values(self, size, with_owner):
@@ -345,7 +359,9 @@ class CrmFunnelCount(models.AbstractModel):
                     "(%s, %s, %s, %s, %s, %s)",
                     rank,
                     SQL.identifier("fact", f"reached_{rank}"),
-                    SQL("NULL::timestamp") if last else SQL.identifier("fact", f"reached_{rank + 1}"),
+                    SQL("NULL::timestamp")
+                    if last
+                    else SQL.identifier("fact", f"reached_{rank + 1}"),
                     SQL.identifier("fact", f"visited_{rank}"),
                     SQL.identifier("fact", f"days_{rank}"),
                     SQL.identifier("fact", f"user_id_{rank}")
@@ -353,7 +369,9 @@ class CrmFunnelCount(models.AbstractModel):
                     else SQL("NULL::int"),
                 )
             )
-        return SQL(", ").join(rows or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, 0, 0)")])
+        return SQL(", ").join(
+            rows or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, 0, 0)")]
+        )
 
     @api.model
     def _reached_query(self, question, step_key, owner_id=None):
@@ -424,7 +442,9 @@ class CrmFunnelCount(models.AbstractModel):
 
         :return: naive UTC datetime, or ``None``
         """
-        [(since,)] = self.env.execute_query(SQL("SELECT MIN(date_entered) FROM crm_lead_stage_history"))
+        [(since,)] = self.env.execute_query(
+            SQL("SELECT MIN(date_entered) FROM crm_lead_stage_history")
+        )
         return since
 
     # ------------------------------------------------------------
@@ -433,7 +453,9 @@ class CrmFunnelCount(models.AbstractModel):
 
     def _days_sql(self, interval):
         """A time span as a number of 24-hour days."""
-        return SQL("(EXTRACT(EPOCH FROM (%s)) / %s)::float8", interval, SECONDS_OF_A_DAY)
+        return SQL(
+            "(EXTRACT(EPOCH FROM (%s)) / %s)::float8", interval, SECONDS_OF_A_DAY
+        )
 
     def _duration_sql(self, days):
         """What ``figures.duration`` takes, counted over ``days``."""

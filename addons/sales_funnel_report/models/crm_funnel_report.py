@@ -46,7 +46,9 @@ class CrmFunnelReport(models.AbstractModel):
             domain = Domain(domain or Domain.TRUE)
             deals = leads._search(domain).subselect()
         except (TypeError, ValueError) as error:
-            raise UserError(self.env._("The filter is not valid: %(error)s", error=error)) from error
+            raise UserError(
+                self.env._("The filter is not valid: %(error)s", error=error)
+            ) from error
         team_id = self._get_team_asked_for(domain)
         question = self._get_question(options, team_id, deals)
         horizon = options["horizon_days"]
@@ -70,7 +72,9 @@ class CrmFunnelReport(models.AbstractModel):
             "options": {**options, "horizon_days": horizon},
             "history_since": since and self._to_user_day(since),
             "currency_id": question["currency"].id,
-            "total": self._get_series(question, options, counts.get(None, {}), horizon, domain),
+            "total": self._get_series(
+                question, options, counts.get(None, {}), horizon, domain
+            ),
             "compare": compared,
             "groups": self._get_groups(question, options, horizon, domain, deals),
             "warnings": self._get_warnings(options, counts.get(None, {}), since),
@@ -94,7 +98,9 @@ class CrmFunnelReport(models.AbstractModel):
         :return: dictionary with every key of :data:`OPTIONS`, plain JSON values
         :raise UserError: for an unknown option or value
         """
-        options = {key: value for key, value in (options or {}).items() if value is not None}
+        options = {
+            key: value for key, value in (options or {}).items() if value is not None
+        }
         unknown = sorted(set(options) - OPTIONS)
         if unknown:
             raise UserError(
@@ -132,7 +138,9 @@ class CrmFunnelReport(models.AbstractModel):
     def _read_choice(self, options, option, choices):
         value = options.get(option, choices[0])
         if value not in choices:
-            raise self._bad_value(option, value, self.env._("one of %(list)s", list=", ".join(choices)))
+            raise self._bad_value(
+                option, value, self.env._("one of %(list)s", list=", ".join(choices))
+            )
         return value
 
     def _read_funnel(self, funnel_id):
@@ -140,26 +148,34 @@ class CrmFunnelReport(models.AbstractModel):
             funnel = self.env["crm.funnel"]._get_default()
             if not funnel:
                 raise UserError(
-                    self.env._("There is no sales funnel yet. Create one under CRM → Configuration → Sales Funnels.")
+                    self.env._(
+                        "There is no sales funnel yet. Create one under CRM → Configuration → Sales Funnels."
+                    )
                 )
             return funnel
         funnel = self.env["crm.funnel"]
         if isinstance(funnel_id, int) and not isinstance(funnel_id, bool):
             funnel = funnel.browse(funnel_id).exists()
         if not funnel:
-            raise self._bad_value("funnel_id", funnel_id, self.env._("the ID of a sales funnel"))
+            raise self._bad_value(
+                "funnel_id", funnel_id, self.env._("the ID of a sales funnel")
+            )
         return funnel
 
     def _read_day(self, option, value):
         try:
             return datetime.strptime(value, "%Y-%m-%d").date()
         except (TypeError, ValueError) as error:
-            raise self._bad_value(option, value, self.env._("a day such as 2026-01-31")) from error
+            raise self._bad_value(
+                option, value, self.env._("a day such as 2026-01-31")
+            ) from error
 
     def _read_period(self, options, prefix=""):
         today = fields.Date.context_today(self)
         date_from, date_to = (
-            self._read_day(prefix + option, options[option]) if options.get(option) is not None else None
+            self._read_day(prefix + option, options[option])
+            if options.get(option) is not None
+            else None
             for option in ("date_from", "date_to")
         )
         if date_to is None:
@@ -194,9 +210,13 @@ class CrmFunnelReport(models.AbstractModel):
         if as_of is None:
             return fields.Datetime.to_string(fields.Datetime.now())
         try:
-            return fields.Datetime.to_string(datetime.strptime(as_of, "%Y-%m-%d %H:%M:%S"))
+            return fields.Datetime.to_string(
+                datetime.strptime(as_of, "%Y-%m-%d %H:%M:%S")
+            )
         except (TypeError, ValueError) as error:
-            raise self._bad_value("as_of", as_of, self.env._("a moment such as 2026-01-31 23:59:59")) from error
+            raise self._bad_value(
+                "as_of", as_of, self.env._("a moment such as 2026-01-31 23:59:59")
+            ) from error
 
     def _read_days(self, options, option):
         value = options.get(option)
@@ -246,7 +266,9 @@ class CrmFunnelReport(models.AbstractModel):
 
     def _to_user_day(self, moment):
         """The day of the user on which a naive UTC datetime falls, as text."""
-        return fields.Date.to_string(fields.Datetime.context_timestamp(self, moment).date())
+        return fields.Date.to_string(
+            fields.Datetime.context_timestamp(self, moment).date()
+        )
 
     def _get_team_asked_for(self, domain):
         """The team that all deals asked for belong to.
@@ -272,18 +294,24 @@ class CrmFunnelReport(models.AbstractModel):
 
     def _count(self, question, deals, groups=None, owner_of_step=False):
         """Hook: what is counted, see ``crm.funnel.count``."""
-        return self.env["crm.funnel.count"]._count_cohort(question, deals, groups=groups, owner_of_step=owner_of_step)
+        return self.env["crm.funnel.count"]._count_cohort(
+            question, deals, groups=groups, owner_of_step=owner_of_step
+        )
 
     def _get_series(self, question, options, counts, horizon, domain, owner_id=None):
         """The figures of one set of deals, each step with its domain."""
         series = cohort_series(question["steps"], counts, horizon)
         self._name_lost_reasons(series)
         for step in series["steps"]:
-            step["domain"] = self._get_step_domain(question, options, domain, step["key"], owner_id)
+            step["domain"] = self._get_step_domain(
+                question, options, domain, step["key"], owner_id
+            )
         return series
 
     def _name_lost_reasons(self, series):
-        reasons = [reason for step in series["steps"] for reason in step["lost_reasons"]]
+        reasons = [
+            reason for step in series["steps"] for reason in step["lost_reasons"]
+        ]
         # sudo: the name of a reason is no secret to who may see that deals have it
         records = (
             self.env["crm.lost.reason"]
@@ -364,7 +392,9 @@ class CrmFunnelReport(models.AbstractModel):
                     "value": value,
                     "label": label,
                     "domain": list(group_domain),
-                    "series": self._get_series(question, options, counts, horizon, step_domain, owner_id),
+                    "series": self._get_series(
+                        question, options, counts, horizon, step_domain, owner_id
+                    ),
                 }
             )
         return result
@@ -376,7 +406,11 @@ class CrmFunnelReport(models.AbstractModel):
         """
         values = leads._read_group_postprocess_groupby(spec, list(counted))
         counts_by_value = dict(zip(values, counted.values(), strict=True))
-        rows = [row for row in leads._read_group(domain, [spec]) if row[0] in counts_by_value]
+        rows = [
+            row
+            for row in leads._read_group(domain, [spec])
+            if row[0] in counts_by_value
+        ]
         formatted = leads._web_read_group_format((spec,), (), rows)
         return [
             (

@@ -7,7 +7,9 @@ class CrmFunnelStep(models.Model):
     _order = "funnel_id, sequence, id"
 
     name = fields.Char(required=True, translate=True)
-    funnel_id = fields.Many2one("crm.funnel", required=True, ondelete="cascade", index=True)
+    funnel_id = fields.Many2one(
+        "crm.funnel", required=True, ondelete="cascade", index=True
+    )
     sequence = fields.Integer(default=10)
     kind = fields.Selection([("stage", "Stage")], required=True, default="stage")
     stage_ids = fields.Many2many("crm.stage", string="Stages")

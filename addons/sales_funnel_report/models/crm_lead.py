@@ -1,14 +1,10 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-# What a stay is made of: when one of these is stored, the history is written.
-HISTORY_FIELDS = {
-    "stage_id",
-    "active",
-    "probability",
-    "lost_reason_id",
-    "on_hold_until",
-}
+# When one of these is stored, a stay may begin or end.
+STAY_FIELDS = {"stage_id", "active"}
+# When one of these of an archived deal is stored, it may have ended otherwise.
+ENDING_FIELDS = {"probability", "lost_reason_id", "on_hold_until"}
 
 
 class CrmLead(models.Model):
@@ -51,9 +47,8 @@ class CrmLead(models.Model):
         changed = [
             lead.id
             for lead, vals in zip(self, vals_list, strict=True)
-            if not HISTORY_FIELDS.isdisjoint(vals)
-            # an archived deal that is now said to be lost
-            or (vals.get("probability") == 0 and not lead.active)
+            if not STAY_FIELDS.isdisjoint(vals)
+            or (not ENDING_FIELDS.isdisjoint(vals) and not lead.active)
         ]
         self.env["crm.lead.stage.history"]._record(self.browse(changed))
         return result

@@ -34,4 +34,6 @@ class TestFigures(BaseCase):
     def test_incidence_by_hand(self):
         # 4 deals: won on day 1; undecided since day 2; lost on day 3; won on day 4
         lives = [(4, 1, 0, 0), (1, 1, 0, 0), (3, 0, 1, 0), (2, 0, 0, 1)]
-        self.assertAlmostEqual(cumulative_incidence(lives, 4), 1 / 4 + 3 / 4 * 1 / 2 * 1 / 1)
+        self.assertAlmostEqual(
+            cumulative_incidence(lives, 4), 1 / 4 + 3 / 4 * 1 / 2 * 1 / 1
+        )

@@ -76,7 +76,9 @@ class TestFunnelReport(FunnelCase):
         }
 
     def _report(self, domain=None, lead=None, **options):
-        report = (self.Lead if lead is None else lead).get_funnel_report(domain, {**self.JANUARY, **options})
+        report = (self.Lead if lead is None else lead).get_funnel_report(
+            domain, {**self.JANUARY, **options}
+        )
         # plain JSON it is
         return json.loads(json.dumps(report))
 
@@ -136,25 +138,36 @@ class TestFunnelReport(FunnelCase):
             {"n": 1, "mean": 9, "median": 9, "p80": 9, "p90": 9},
         )
         to_next = total["steps"][0]["days_to_next"]
-        self.assertEqual([to_next["n"], to_next["mean"], to_next["median"]], [4, 2.5, 2.5])
+        self.assertEqual(
+            [to_next["n"], to_next["mean"], to_next["median"]], [4, 2.5, 2.5]
+        )
         # two days, three, one and one again, none until it was lost, four
         in_step = total["steps"][0]["days_in_step"]
         self.assertEqual([in_step["n"], in_step["mean"]], [5, 2.2])
         self.assertEqual(self._column(total, "conversion_prev"), [None, 0.8, 0.5, 0.5])
         self.assertEqual(self._column(total, "conversion_first"), [1, 0.8, 0.4, 0.2])
         self.assertEqual(
-            [[(r["name"], r["count"], r["amount"]) for r in step["lost_reasons"]] for step in total["steps"]],
+            [
+                [(r["name"], r["count"], r["amount"]) for r in step["lost_reasons"]]
+                for step in total["steps"]
+            ],
             [[("Too expensive", 1, 50)], [], [("Too expensive", 1, 200)], []],
         )
         self.assertEqual(report["history_since"], "2026-01-01")
         self.assertEqual(report["currency_id"], self.env.company.currency_id.id)
         self._assert_drill_down(total)
-        qualified = self.Lead.with_context(active_test=False).search(total["steps"][1]["domain"])
-        self.assertEqual(qualified, deals["D1"] | deals["D2"] | deals["D3"] | deals["D5"])
+        qualified = self.Lead.with_context(active_test=False).search(
+            total["steps"][1]["domain"]
+        )
+        self.assertEqual(
+            qualified, deals["D1"] | deals["D2"] | deals["D3"] | deals["D5"]
+        )
 
     def test_days_in_step_are_of_finished_stays(self):
         self._worked_example()
-        in_step = self._report(as_of="2026-01-04 12:00:00")["total"]["steps"][0]["days_in_step"]
+        in_step = self._report(as_of="2026-01-04 12:00:00")["total"]["steps"][0][
+            "days_in_step"
+        ]
         # D1 two days, D3 one day, D4 none; D2 is still there
         self.assertEqual([in_step["n"], in_step["mean"]], [3, 1])
 
@@ -162,7 +175,10 @@ class TestFunnelReport(FunnelCase):
         self._worked_example()
         report = self._report(groupby="user_id")
         self.assertEqual(
-            {group["label"]: self._column(group["series"], "count") for group in report["groups"]},
+            {
+                group["label"]: self._column(group["series"], "count")
+                for group in report["groups"]
+            },
             {"Ada": [2, 2, 2, 1], "Ben": [3, 2, 0, 0]},
         )
         for group in report["groups"]:
@@ -176,23 +192,31 @@ class TestFunnelReport(FunnelCase):
     def _assert_partition(self, report):
         series = [group["series"] for group in report["groups"]]
         for fname in ("size", "won", "lost", "open", "on_hold", "amount", "won_amount"):
-            self.assertEqual(sum(one[fname] for one in series), report["total"][fname], fname)
+            self.assertEqual(
+                sum(one[fname] for one in series), report["total"][fname], fname
+            )
         for rank, step in enumerate(report["total"]["steps"]):
             for fname in ("count", "amount", "lost", "open", "on_hold", "skipped"):
-                self.assertEqual(sum(one["steps"][rank][fname] for one in series), step[fname])
+                self.assertEqual(
+                    sum(one["steps"][rank][fname] for one in series), step[fname]
+                )
 
     def test_as_of_a_past_moment(self):
         self._worked_example()
         total = self._report(as_of="2026-01-07 08:59:59")["total"]
         self.assertEqual(self._column(total, "count"), [5, 3, 2, 0])
-        self.assertEqual([total[k] for k in ("won", "lost", "open", "on_hold")], [0, 1, 4, 0])
+        self.assertEqual(
+            [total[k] for k in ("won", "lost", "open", "on_hold")], [0, 1, 4, 0]
+        )
         # a move back takes nothing away, and a moment later it has moved again
         self.assertEqual(self._column(total, "open"), [1, 1, 2, 0])
         self._assert_drill_down(total)
 
     def test_compare(self):
         self._worked_example()
-        report = self._report(compare={"date_from": "2026-02-01", "date_to": "2026-03-01"})
+        report = self._report(
+            compare={"date_from": "2026-02-01", "date_to": "2026-03-01"}
+        )
         self.assertEqual(self._column(report["total"], "count"), [5, 4, 2, 1])
         self.assertEqual(self._column(report["compare"], "count"), [1, 1, 1, 1])
         self.assertEqual(self._column(report["compare"], "skipped"), [0, 1, 1, 0])
@@ -236,7 +260,9 @@ class TestFunnelReport(FunnelCase):
         self._worked_example()
         # nine days and two days from start to win
         self.assertAlmostEqual(self._report()["options"]["horizon_days"], 8.3)
-        self.assertIsNone(self._report(as_of="2026-01-09 00:00:00")["options"]["horizon_days"])
+        self.assertIsNone(
+            self._report(as_of="2026-01-09 00:00:00")["options"]["horizon_days"]
+        )
 
     # ------------------------------------------------------------
     # DAYS AND TIME ZONES
@@ -282,7 +308,9 @@ class TestFunnelReport(FunnelCase):
         deals["D1"].tag_ids = red | blue
         deals["D2"].tag_ids = red
         deals["D3"].priority = "2"
-        self.team.lead_properties_definition = [{"name": "size", "type": "char", "string": "Size"}]
+        self.team.lead_properties_definition = [
+            {"name": "size", "type": "char", "string": "Size"}
+        ]
         deals["D2"].lead_properties = {"size": "big"}
         self.env.flush_all()
         for spec, expected in {
@@ -316,7 +344,10 @@ class TestFunnelReport(FunnelCase):
             lead.stage_id = self.stage_won
         report = self._report(groupby="stage_user_id")
         self.assertEqual(
-            {group["label"]: self._column(group["series"], "count") for group in report["groups"]},
+            {
+                group["label"]: self._column(group["series"], "count")
+                for group in report["groups"]
+            },
             {"Ada": [1, 1, 0, 0], "Ben": [0, 0, 1, 1]},
         )
         self.assertEqual(
@@ -345,7 +376,9 @@ class TestFunnelReport(FunnelCase):
 
     def test_domain_and_archived(self):
         self._worked_example()
-        self.assertEqual(self._report([("user_id", "=", self.user_b.id)])["total"]["size"], 3)
+        self.assertEqual(
+            self._report([("user_id", "=", self.user_b.id)])["total"]["size"], 3
+        )
         self.assertEqual(self._report([("active", "=", True)])["total"]["size"], 2)
 
     def test_restored_deal_is_open_again(self):
@@ -362,7 +395,9 @@ class TestFunnelReport(FunnelCase):
 
     def test_team_has_its_own_stages(self):
         other = self.env["crm.team"].create({"name": "Partners"})
-        stage = self.env["crm.stage"].create({"name": "Certified", "sequence": 5, "team_ids": [Command.set(other.ids)]})
+        stage = self.env["crm.stage"].create(
+            {"name": "Certified", "sequence": 5, "team_ids": [Command.set(other.ids)]}
+        )
         names = {
             True: ["New", "Qualified", "Proposition", "Certified", "Won"],
             False: ["New", "Qualified", "Proposition", "Won"],
@@ -407,7 +442,9 @@ class TestFunnelReport(FunnelCase):
         self._assert_drill_down(total)
         # who never stood there need not see it
         self._play([("2026-01-02 09:00:00", self.stage_new)], name="other")
-        self.assertEqual(len(self._report([("name", "=", "other")])["total"]["steps"]), 4)
+        self.assertEqual(
+            len(self._report([("name", "=", "other")])["total"]["steps"]), 4
+        )
         lead.unlink()
         self.assertEqual(len(self._report()["total"]["steps"]), 4)
 
@@ -424,7 +461,9 @@ class TestFunnelReport(FunnelCase):
         for _unlinked in range(2):
             total = self._report()["total"]
             self.assertEqual(self._column(total, "count"), [1, 1, 1, 0])
-            (first | second).filtered(lambda lead: lead.stage_history_ids[-1:].exit_kind == "merged").unlink()
+            (first | second).filtered(
+                lambda lead: lead.stage_history_ids[-1:].exit_kind == "merged"
+            ).unlink()
 
     def test_own_funnel(self):
         funnel = self.env["crm.funnel"].create(
@@ -434,10 +473,16 @@ class TestFunnelReport(FunnelCase):
                     Command.create(
                         {
                             "name": "Talking",
-                            "stage_ids": [Command.set((self.stage_qualified | self.stage_proposition).ids)],
+                            "stage_ids": [
+                                Command.set(
+                                    (self.stage_qualified | self.stage_proposition).ids
+                                )
+                            ],
                         }
                     ),
-                    Command.create({"name": "Won", "stage_ids": [Command.set(self.stage_won.ids)]}),
+                    Command.create(
+                        {"name": "Won", "stage_ids": [Command.set(self.stage_won.ids)]}
+                    ),
                 ],
             }
         )
@@ -467,10 +512,14 @@ class TestFunnelReport(FunnelCase):
             lead.stage_id = self.stage_won
         total = self._report()["total"]
         self.assertEqual((total["amount"], total["won_amount"]), (900, 900))
-        self.assertEqual(self._report(as_of="2026-01-03 23:00:00")["total"]["amount"], 100)
+        self.assertEqual(
+            self._report(as_of="2026-01-03 23:00:00")["total"]["amount"], 100
+        )
 
     def test_money_of_another_company(self):
-        company = self.env["res.company"].create({"name": "Abroad", "currency_id": self._other_currency().id})
+        company = self.env["res.company"].create(
+            {"name": "Abroad", "currency_id": self._other_currency().id}
+        )
         self.env.user.company_ids += company
         self.env["res.currency.rate"].create(
             [
@@ -487,14 +536,18 @@ class TestFunnelReport(FunnelCase):
         self._play([("2026-01-02 09:00:00", self.stage_new)], **values)
         self._play([("2026-01-03 09:00:00", self.stage_new)], **values)
         self._play([("2026-01-03 09:00:00", self.stage_new)])
-        lead = self.Lead.with_context(allowed_company_ids=(self.env.company | company).ids)
+        lead = self.Lead.with_context(
+            allowed_company_ids=(self.env.company | company).ids
+        )
         # 100 at two to one, 100 at four to one, 100 of ours
         self.assertEqual(self._report(lead=lead)["total"]["amount"], 50 + 25 + 100)
         own = self.Lead.with_user(self.user_all)
         self.assertEqual(self._report(lead=own)["total"]["amount"], 100)
 
     def _other_currency(self):
-        currency = self.env["res.currency"].create({"name": "FUN", "symbol": "F", "rounding": 0.01})
+        currency = self.env["res.currency"].create(
+            {"name": "FUN", "symbol": "F", "rounding": 0.01}
+        )
         self.assertNotEqual(currency, self.env.company.currency_id)
         return currency
 
@@ -504,7 +557,9 @@ class TestFunnelReport(FunnelCase):
 
     def test_record_rules_hold(self):
         self._worked_example()
-        nobodys = self._play([("2026-01-20 09:00:00", self.stage_new)], user_id=False, team_id=False)
+        nobodys = self._play(
+            [("2026-01-20 09:00:00", self.stage_new)], user_id=False, team_id=False
+        )
         self.assertTrue(nobodys)
         for user, size in (
             (self.user_a, 2 + 1),
@@ -583,7 +638,9 @@ class TestFunnelReport(FunnelCase):
         for value in ("x", "[]", '{"step": 1, "colour": 2}'):
             with self.assertRaises(UserError):
                 self.Lead.search([("funnel_step_reached", "=", value)])
-        self.assertFalse(self.Lead.search([("funnel_step_reached", "=", '{"step":"stage:0"}')]))
+        self.assertFalse(
+            self.Lead.search([("funnel_step_reached", "=", '{"step":"stage:0"}')])
+        )
 
     def test_without_any_funnel(self):
         self.env["crm.funnel"].search([]).unlink()
