@@ -12,8 +12,8 @@ from odoo.addons.phone_validation.models.mail_thread_phone import (
     PHONE_REGEX_PATTERN,
 )
 
-# How long a planned call is taken to last in calendars, until it is held.
-PLANNED_MINUTES = 15
+# How long a call without a duration, as any planned call, is in calendars.
+CALENDAR_MINUTES = 15
 
 # Shorter numbers belong to too many to say whose they are.
 MIN_DIGITS = 3
@@ -34,14 +34,7 @@ class CrmPhonecall(models.Model):
     _check_company_auto = True
     _mail_post_access = "read"
 
-    name = fields.Char(
-        string="Subject",
-        compute="_compute_name",
-        store=True,
-        readonly=False,
-        precompute=True,
-        required=True,
-    )
+    name = fields.Char(string="Subject")
     direction = fields.Selection(
         [("in", "Inbound"), ("out", "Outbound")],
         required=True,
@@ -170,34 +163,23 @@ class CrmPhonecall(models.Model):
         "This call of the telephone exchange is in the list of calls already.",
     )
 
-    @api.depends("lead_id", "partner_id", "phone")
-    def _compute_name(self):
-        for call in self:
-            if not call.name:
-                other_side = (
-                    call.lead_id.name or call.partner_id.display_name or call.phone
-                )
-                call.name = (
-                    self.env._("Call: %(other_side)s", other_side=other_side)
-                    if other_side
-                    else self.env._("Call")
-                )
-
-    @api.depends("date", "duration", "state")
+    @api.depends("date", "duration")
     def _compute_date_end(self):
         for call in self:
-            minutes = call.duration or (
-                PLANNED_MINUTES if call.state == "planned" else 0
-            )
-            call.date_end = call.date and call.date + timedelta(minutes=minutes)
+            call.date_end = call.date and call.date + call._get_length()
 
     def _inverse_date_end(self):
         """Let a held call be made longer or shorter in the calendar. What is
         planned has no duration yet: it keeps the time set aside for it."""
         for call in self.filtered(lambda call: call.state == "held"):
-            if call.date_end:
+            if call.date_end and call.date_end - call.date != call._get_length():
                 seconds = (call.date_end - call.date).total_seconds()
                 call.duration = max(seconds / 60, 0)
+
+    def _get_length(self):
+        """:return: how long the call is in calendars, a timedelta"""
+        self.ensure_one()
+        return timedelta(minutes=self.duration or CALENDAR_MINUTES)
 
     @api.depends("order_id.opportunity_id")
     def _compute_lead_id(self):
@@ -360,6 +342,7 @@ class CrmPhonecall(models.Model):
     def create(self, vals_list):
         calls = super().create(vals_list)
         calls._recognise_numbers()
+        calls._name_nameless()
         calls._sync_event()
         return calls
 
@@ -376,6 +359,18 @@ class CrmPhonecall(models.Model):
         result = super().unlink()
         events.unlink()
         return result
+
+    def _name_nameless(self):
+        """Name the calls without a subject after those they are with."""
+        for call in self.with_context(phonecall_event_sync=True):
+            if not call.name:
+                other_side = call.lead_id or call.partner_id
+                call.name = self.env._(
+                    "Call: %(other_side)s",
+                    other_side=other_side.display_name
+                    or call.phone
+                    or self.env._("unknown number"),
+                )
 
     def _sync_event(self):
         """Show the planned calls in their owners' calendars, with a reminder, and

@@ -102,10 +102,10 @@ class TestPhonecall(PhonecallCase):
         ) as form:
             self.assertEqual(form.partner_id, partner)
             self.assertEqual(form.phone, NUMBER)
-            self.assertEqual(form.name, "Call: New menu")
             self.assertEqual(form.user_id, self.own)
             self.assertEqual(form.direction, "out")
         call = form.record
+        self.assertEqual(call.name, "Call: New menu")
         self.assertEqual(call.lead_id, lead)
         self.assertEqual(call.team_id, self.team)
         self.assertEqual(call.company_id, self.company)
@@ -118,6 +118,7 @@ class TestPhonecall(PhonecallCase):
         )
         action = order.action_log_phonecall()
         call = Form(self.Call.with_context(**action["context"])).save()
+        self.assertEqual(call.name, f"Call: {lead.name}")
         self.assertEqual(call.order_id, order)
         self.assertEqual(call.lead_id, lead)
         self.assertEqual(call.partner_id, order.partner_id)
@@ -246,6 +247,9 @@ class TestPhonecall(PhonecallCase):
         held = self.make_call(state="held", date=NOW, duration=10)
         held.write({"date": NOW, "date_end": NOW + timedelta(minutes=40)})
         self.assertEqual(held.duration, 40)
+        held.duration = 0
+        held.write({"date": NOW, "date_end": NOW + timedelta(minutes=15)})
+        self.assertEqual(held.duration, 0)
         planned = self.make_call(date=NOW)
         self.assertEqual(planned.date_end, NOW + timedelta(minutes=15))
         planned.write({"date": NOW, "date_end": NOW + timedelta(minutes=40)})
