@@ -44,7 +44,7 @@ class CrmLead(models.Model):
     # HOW IT ENDED
     # ------------------------------------------------------------
 
-    @api.depends("won_status", "type")
+    @api.depends("won_status")
     def _compute_ending(self):
         for lead in self:
             if lead.won_status != "lost":

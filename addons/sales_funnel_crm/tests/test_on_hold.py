@@ -3,7 +3,7 @@ from datetime import date
 from lxml import etree
 
 from odoo import Command
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError
 from odoo.tests import Form, tagged
 
 from .common import SalesFlowCase
@@ -270,9 +270,7 @@ class TestReturnFromHold(OnHoldCase):
                     "user_id": self.user_own.id,
                     "summary": "Back from hold",
                     "date_deadline": DAY,
-                    "activity_type_id": self.env.ref(
-                        "mail.mail_activity_data_todo"
-                    ).id,
+                    "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id,
                 }
             ],
         )

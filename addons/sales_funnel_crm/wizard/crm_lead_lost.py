@@ -8,7 +8,7 @@ class CrmLeadLost(models.TransientModel):
 
     lead_ending = fields.Selection(
         [("dead", "Dead"), ("closed", "Closed")],
-        string="The lead is",
+        string="Ends as",
         default="dead",
         required=True,
     )
