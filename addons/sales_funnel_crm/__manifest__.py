@@ -43,6 +43,11 @@
         "demo/res_partner_demo.xml",
         "demo/crm_phonecall_demo.xml",
     ],
+    "assets": {
+        "web.assets_tests": [
+            "sales_funnel_crm/static/tests/tours/**/*",
+        ],
+    },
     "post_init_hook": "post_init_hook",
     "application": False,
 }
