@@ -270,9 +270,11 @@ class CrmLead(models.Model):
         for start in range(0, len(due), RETURN_BATCH):
             batch = due[start : start + RETURN_BATCH]
             batch._return_from_hold()
-            self.env["ir.cron"]._commit_progress(
+            time_left = self.env["ir.cron"]._commit_progress(
                 len(batch), remaining=len(due) - start - len(batch)
             )
+            if not time_left:
+                break
 
     def _get_local_today(self):
         """:rtype: date, today where the salesperson is"""
