@@ -75,7 +75,7 @@ def _cohort_steps(steps, counts):
     counted = [counts.get("steps", {}).get(rank) or {} for rank in range(len(steps))]
     reached = [step.get("count") or 0 for step in counted]
     result = []
-    for rank, (step, count) in enumerate(zip(steps, counted)):
+    for rank, (step, count) in enumerate(zip(steps, counted, strict=True)):
         previous = reached[rank - 1] if rank else None
         result.append(
             {

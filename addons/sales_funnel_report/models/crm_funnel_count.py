@@ -471,8 +471,8 @@ class CrmFunnelCount(models.AbstractModel):
     def _needs_conversion(self, currency):
         """Whether money may have been kept in another currency than ``currency``."""
         # sudo: which currencies the companies have tells nothing of any deal
-        companies = self.env["res.company"].sudo().search([])
-        return companies.currency_id != currency
+        used = self.env["res.company"].sudo()._read_group([], ["currency_id"])
+        return any(kept != currency for (kept,) in used)
 
     def _amount_sql(self, currency):
         """The money of a stay in ``currency``, at the rate of the day it began."""

@@ -384,14 +384,14 @@ class CrmFunnelReport(models.AbstractModel):
             groups = self._get_field_groups(leads, spec, domain, counted)
         result = []
         for value, label, group_domain, counts, owner_id in groups:
-            group_domain = domain & Domain(group_domain)
+            whole_domain = domain & Domain(group_domain)
             # who owned the deal at a step is told by the step's own domain
-            step_domain = group_domain if owner_id is None else domain
+            step_domain = whole_domain if owner_id is None else domain
             result.append(
                 {
                     "value": value,
                     "label": label,
-                    "domain": list(group_domain),
+                    "domain": list(whole_domain),
                     "series": self._get_series(
                         question, options, counts, horizon, step_domain, owner_id
                     ),

@@ -11,7 +11,7 @@ class CrmLead(models.Model):
     _inherit = "crm.lead"
 
     stage_history_ids = fields.One2many(
-        "crm.lead.stage.history", "lead_id", string="Stage History", readonly=True
+        "crm.lead.stage.history", "lead_id", readonly=True
     )
     funnel_step_reached = fields.Char(
         string="Reached in the Funnel",

@@ -116,7 +116,7 @@ class FunnelCase(TransactionCase):
 
     def _lose(self, leads, reason=None):
         """Lose ``leads`` as the users do, by the wizard."""
-        wizard = self.env["crm.lead.lost"].with_context(leads.env.context)
+        wizard = self.env["crm.lead.lost"].with_context(**leads.env.context)
         wizard.create(
             {
                 "lead_ids": [Command.set(leads.ids)],
