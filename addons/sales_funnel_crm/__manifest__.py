@@ -14,6 +14,8 @@
         "sale_crm",
         "sale_management",
         "sale_stock",
+        "sms",
+        "web_hierarchy",
     ],
     "data": [
         "security/ir.model.access.csv",
@@ -35,6 +37,12 @@
         "views/crm_phonecall_outcome_views.xml",
         "views/crm_phonecall_views.xml",
         "views/crm_phonecall_document_views.xml",
+        "security/partner_tag_security.xml",
+        "data/mail_template_data.xml",
+        "wizard/partner_tag_action_views.xml",
+        "views/partner_tag_run_views.xml",
+        "views/res_partner_category_views.xml",
+        "views/res_partner_views.xml",
     ],
     "demo": [
         "demo/sales_team_demo.xml",
@@ -49,5 +57,4 @@
         ],
     },
     "post_init_hook": "post_init_hook",
-    "application": False,
 }

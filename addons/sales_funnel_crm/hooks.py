@@ -4,6 +4,7 @@ def post_init_hook(env):
     :param env: environment of the installation
     """
     _switch_leads_on(env)
+    _make_buyers_customers(env)
 
 
 def _switch_leads_on(env):
@@ -18,3 +19,9 @@ def _switch_leads_on(env):
     teams.use_leads = True
     for team in teams:
         team.alias_id.write(team._alias_get_creation_values())
+
+
+def _make_buyers_customers(env):
+    """Who has a confirmed order is a customer, also from before there was a tick."""
+    orders = env["sale.order"]._read_group([("state", "=", "sale")], ["partner_id"])
+    env["res.partner"].union(*(partner for (partner,) in orders))._make_customers()

@@ -4,3 +4,6 @@ from . import sale_mass_cancel_orders
 from . import sales_hand_over
 from . import sales_hand_over_line
 from . import crm_phonecall_finish
+from . import mail_compose_message
+from . import partner_tag_action
+from . import sms_composer

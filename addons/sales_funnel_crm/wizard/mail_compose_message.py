@@ -1,0 +1,22 @@
+from odoo import fields, models
+
+
+class MailComposeMessage(models.TransientModel):
+    _inherit = "mail.compose.message"
+
+    tag_action_id = fields.Many2one("partner.tag.action", ondelete="cascade")
+    tag_reach_count = fields.Integer(related="tag_action_id.reach_count")
+    tag_names = fields.Char(related="tag_action_id.tag_names")
+
+    def _action_send_mail_mass_mail(self, res_ids, auto_commit=False):
+        if not self.tag_action_id:
+            return super()._action_send_mail_mass_mail(res_ids, auto_commit)
+        run = self.tag_action_id._start_run(
+            self.env["res.partner"].browse(res_ids),
+            self.subject or self.env._("E-mail"),
+            [self.subject, self.body, self.attachment_ids.mapped("checksum")],
+        )
+        mails = super()._action_send_mail_mass_mail(run.partner_ids.ids, auto_commit)
+        # sudo: the queue is of the system; it need not wait for its hour
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        return mails

@@ -1,0 +1,307 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools.misc import clean_context
+
+DEAL_BATCH = 500
+
+
+class PartnerTagAction(models.TransientModel):
+    """Write to the contacts of tags, or make a deal for each of them.
+
+    The e-mail and the SMS are written in Odoo's composers, which are told to whom and
+    come back here before they send: who has had the same is left out.
+    """
+
+    _name = "partner.tag.action"
+    _description = "Write to the Contacts of a Tag"
+
+    kind = fields.Selection(
+        selection=lambda self: self.env["partner.tag.run"]._fields["kind"].selection,
+        required=True,
+        default="email",
+    )
+    category_ids = fields.Many2many(
+        "res.partner.category",
+        string="Tags",
+        required=True,
+        context={"active_test": False},
+        default=lambda self: self._default_category_ids(),
+    )
+    scope = fields.Selection(
+        [("only", "This tag only"), ("children", "With sub-tags")],
+        string="Contacts of",
+        required=True,
+        default="children",
+    )
+    again = fields.Boolean(
+        string="Once more",
+        help="Also those who have had the very same before. Without the tick they are "
+        "left out.",
+    )
+    template_id = fields.Many2one(
+        "mail.template",
+        domain="[('model', '=', 'res.partner'), "
+        "'|', ('user_id', '=', False), ('user_id', '=', uid)]",
+        help="What the e-mail begins with. Leave it empty to write all of it yourself.",
+    )
+    name = fields.Char(string="Deal", help="The name of each of the deals.")
+    user_id = fields.Many2one(
+        "res.users",
+        string="Salesperson",
+        domain="[('share', '=', False)]",
+        default=lambda self: self.env.user,
+        help="Leave it empty to give each deal to the salesperson of its contact.",
+    )
+    partner_count = fields.Integer(string="Contacts", compute="_compute_counts")
+    missing_count = fields.Integer(string="No address", compute="_compute_counts")
+    blacklisted_count = fields.Integer(string="Blacklisted", compute="_compute_counts")
+    had_count = fields.Integer(
+        string="Have it already",
+        compute="_compute_counts",
+        help="Contacts for whom a deal of this name was made before.",
+    )
+    reach_count = fields.Integer(
+        string="To do",
+        compute="_compute_counts",
+        help="Contacts that it will be sent to, or made for.",
+    )
+    tag_names = fields.Char(compute="_compute_tag_names")
+
+    def _default_category_ids(self):
+        """:return: ids of the tags it was called from"""
+        context = self.env.context
+        if context.get("active_model") == "res.partner.category":
+            return context.get("active_ids") or []
+        return []
+
+    # ------------------------------------------------------------
+    # WHO
+    # ------------------------------------------------------------
+
+    @api.depends("category_ids.name")
+    def _compute_tag_names(self):
+        for wizard in self:
+            wizard.tag_names = ", ".join(wizard.category_ids.mapped("name"))
+
+    def _get_partner_domain(self):
+        """:return: ``Domain`` of all contacts of the tags"""
+        self.ensure_one()
+        return self.category_ids._origin._get_partner_domain(self.scope == "children")
+
+    def _get_missing_domain(self):
+        """:return: ``Domain`` of those who cannot be reached this way"""
+        self.ensure_one()
+        no_email = Domain("email_normalized", "=", False)
+        no_phone = Domain("phone_sanitized", "=", False)
+        return {"email": no_email, "sms": no_phone}.get(self.kind, no_email & no_phone)
+
+    def _get_blacklisted_domain(self):
+        """:return: ``Domain`` of those who do not want to be reached this way"""
+        self.ensure_one()
+        email = Domain("is_blacklisted", "=", True)
+        phone = Domain("phone_sanitized_blacklisted", "=", True)
+        return {"email": email, "sms": phone}.get(self.kind, email | phone)
+
+    def _get_recipient_domain(self):
+        """:return: ``Domain`` of those it is for; a deal can do without an address,
+        and without a message nobody is disturbed
+        """
+        domain = self._get_partner_domain()
+        if self.kind != "deal":
+            domain &= ~self._get_missing_domain() & ~self._get_blacklisted_domain()
+        return domain
+
+    @api.depends("kind", "category_ids", "scope", "again", "name")
+    def _compute_counts(self):
+        partner_model = self.env["res.partner"]
+        for wizard in self:
+            everyone = wizard._get_partner_domain()
+            wizard.partner_count = partner_model.search_count(everyone)
+            wizard.missing_count = partner_model.search_count(
+                everyone & wizard._get_missing_domain()
+            )
+            wizard.blacklisted_count = partner_model.search_count(
+                everyone & wizard._get_blacklisted_domain()
+            )
+            recipients = wizard._get_recipient_domain()
+            wizard.had_count = wizard.kind == "deal" and partner_model.search_count(
+                recipients & Domain("id", "in", wizard._find_had([wizard.name]).ids)
+            )
+            wizard.reach_count = (
+                partner_model.search_count(recipients) - wizard.had_count
+            )
+
+    # ------------------------------------------------------------
+    # NOTHING TWICE
+    # ------------------------------------------------------------
+
+    def _get_fingerprint(self, content):
+        """
+        :param list content: what tells one message from another, JSON
+        :rtype: str
+        """
+        # once more, but not twice from the same dialog
+        occasion = self._origin.id if self.again else None
+        return self.env["partner.tag.run"]._get_fingerprint(
+            self.kind, [occasion, *content]
+        )
+
+    def _find_had(self, content):
+        """:return: ``res.partner``, who have had this already"""
+        return self.env["partner.tag.run"]._find_partners(
+            self._get_fingerprint(content)
+        )
+
+    def _start_run(self, partners, name, content):
+        """Log that something is sent to contacts, or made for them, and leave out
+        those who have had it. To be called before anything is sent.
+
+        :param partners: ``res.partner``
+        :param str name: for the log
+        :param list content: what tells one message from another, JSON
+        :return: ``partner.tag.run``, of those who are left
+        :raise UserError: nobody is left
+        """
+        self.ensure_one()
+        # sudo: two columns of the log, which nobody edits; the tags are those the
+        # user has chosen. Writing them makes whoever does the same at the same time
+        # start again, and then find what was done here.
+        self.category_ids.sudo().last_run_date = fields.Datetime.now()
+        self.env.flush_all()
+        left = partners - self._find_had(content)
+        if not left:
+            raise UserError(self._describe_nobody(partners))
+        run = (
+            self.env["partner.tag.run"]
+            .sudo()
+            .create(
+                {
+                    "name": name,
+                    "kind": self.kind,
+                    "category_ids": self.category_ids.ids,
+                    "with_children": self.scope == "children",
+                    "partner_ids": left.ids,
+                    "partner_count": len(left),
+                    "fingerprint": self._get_fingerprint(content),
+                }
+            )
+        )
+        return run.sudo(False)
+
+    def _describe_nobody(self, partners):
+        """
+        :param partners: ``res.partner`` it was for
+        :return: a sentence that says why nothing was done
+        """
+        if not partners:
+            return self.env._(
+                "There is nobody among the contacts of %s it could go to. Choose "
+                "another tag, or include its sub-tags.",
+                self.tag_names,
+            )
+        return self.env._(
+            "Nothing was done: all %(count)s contacts of %(tags)s have had this "
+            "before. Change it, or start again from the tag and tick Once more.",
+            count=len(partners),
+            tags=self.tag_names,
+        )
+
+    # ------------------------------------------------------------
+    # BUTTONS
+    # ------------------------------------------------------------
+
+    def action_continue(self):
+        """Write the e-mail or the SMS, or make the deals.
+
+        :return: the action that opens the composer, or the deals
+        :rtype: dict
+        :raise UserError: there is nobody it could go to
+        """
+        self.ensure_one()
+        if not self.reach_count:
+            everyone = self.env["res.partner"].search(self._get_recipient_domain())
+            raise UserError(self._describe_nobody(everyone))
+        return getattr(self, f"_action_{self.kind}")()
+
+    def _get_composer_action(self, name, model, defaults):
+        context = {f"default_{field}": value for field, value in defaults.items()}
+        return {
+            "type": "ir.actions.act_window",
+            "name": name,
+            "res_model": model,
+            "view_mode": "form",
+            "target": "new",
+            "context": {
+                **clean_context(self.env.context),
+                # not the tags, nor this dialog
+                "active_model": "res.partner",
+                "active_id": False,
+                "active_ids": [],
+                "default_tag_action_id": self.id,
+                **context,
+            },
+        }
+
+    def _action_email(self):
+        return self._get_composer_action(
+            self.env._("Write an E-mail"),
+            "mail.compose.message",
+            {
+                "model": "res.partner",
+                "composition_mode": "mass_mail",
+                # who it is for is found when it is sent
+                "res_domain": repr(list(self._get_recipient_domain())),
+                "template_id": self.template_id.id,
+            },
+        )
+
+    def _action_sms(self):
+        partners = self.env["res.partner"].search(self._get_recipient_domain())
+        return self._get_composer_action(
+            self.env._("Write an SMS"),
+            "sms.composer",
+            {
+                "res_model": "res.partner",
+                "composition_mode": "mass",
+                "res_ids": repr(partners.ids),
+            },
+        )
+
+    def _action_deal(self):
+        run = self._make_deals()
+        return run.action_view_deals()
+
+    def _make_deals(self):
+        """Make a deal for each contact that has none of this name yet.
+
+        :return: ``partner.tag.run``
+        :raise UserError: there is no name, or nobody is left
+        """
+        if not self.name:
+            raise UserError(self.env._("Give the deals a name, to tell them by."))
+        partners = self.env["res.partner"].search(self._get_recipient_domain())
+        run = self._start_run(partners, self.name, [self.name])
+        # nobody wants an e-mail for each of them
+        leads = self.env["crm.lead"].with_context(
+            **clean_context(self.env.context), mail_auto_subscribe_no_notify=True
+        )
+        for start in range(0, len(run.partner_ids), DEAL_BATCH):
+            batch = run.partner_ids[start : start + DEAL_BATCH]
+            leads.create([self._get_deal_values(run, partner) for partner in batch])
+        return run
+
+    def _get_deal_values(self, run, partner):
+        """
+        :param run: ``partner.tag.run`` it is made in
+        :param partner: ``res.partner`` it is made for
+        :return: values of a ``crm.lead``
+        :rtype: dict
+        """
+        return {
+            "type": "opportunity",
+            "name": self.name,
+            "partner_id": partner.id,
+            "user_id": (self.user_id or partner.user_id or self.env.user).id,
+            "partner_tag_run_id": run.id,
+        }
