@@ -1,5 +1,5 @@
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from psycopg2 import IntegrityError
 
@@ -57,8 +57,11 @@ class CrmPhonecall(models.Model):
     )
     date = fields.Datetime(
         string="Start",
+        compute="_compute_date",
+        store=True,
+        readonly=False,
+        precompute=True,
         required=True,
-        default=fields.Datetime.now,
         index=True,
         tracking=True,
     )
@@ -162,6 +165,14 @@ class CrmPhonecall(models.Model):
         "(company_id, exchange_call_id) WHERE exchange_call_id IS NOT NULL",
         "This call of the telephone exchange is in the list of calls already.",
     )
+
+    @api.depends("state")
+    def _compute_date(self):
+        now = fields.Datetime.now()
+        for call in self.filtered(lambda call: not call._origin):
+            call.date = now
+            if call.state == "planned":
+                call.date += (datetime.min - now) % timedelta(minutes=30)
 
     @api.depends("date", "duration")
     def _compute_date_end(self):

@@ -141,6 +141,31 @@ class TestPhonecall(PhonecallCase):
         self.assertEqual(call.date_end - call.date, timedelta(minutes=12.5))
         self.assertFalse(call.event_id)
 
+    def test_start_is_now_or_the_next_half_hour(self):
+        with freeze_time("2026-03-04 10:05:00"):
+            form = Form(self.Call)
+            self.assertEqual(form.state, "planned")
+            self.assertEqual(form.date, datetime(2026, 3, 4, 10, 30))
+            form.state = "held"
+            self.assertEqual(form.date, datetime(2026, 3, 4, 10, 5))
+            call = form.save()
+        call.state = "planned"
+        self.assertEqual(call.date, datetime(2026, 3, 4, 10, 5))
+
+    def test_buttons_of_documents(self):
+        lead = self.make_lead()
+        order = self.env["sale.order"].create({"partner_id": self.make_partner().id})
+        for document, field in ((lead, "lead_id"), (order, "order_id")):
+            call = self.make_call(**{field: document.id})
+            self.make_call()
+            action = document.with_user(self.all).action_view_phonecalls()
+            self.assertEqual(self.Call.search(action["domain"]), call)
+            new_call = self.Call.with_context(**action["context"]).create({})
+            self.assertEqual(new_call[field], document)
+            arch = document.with_user(self.own).get_view(view_type="form")["arch"]
+            self.assertIn('name="action_view_phonecalls"', arch)
+            self.assertIn('name="action_log_phonecall"', arch)
+
     def test_number_typed_is_recognised(self):
         partner = self.make_partner()
         for number in (
