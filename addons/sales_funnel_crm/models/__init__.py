@@ -14,8 +14,6 @@ from . import res_partner_phonecall
 from . import crm_team
 from . import mail_activity
 from . import calendar_event
-from . import sale_order_customer
-from . import crm_lead_partner_tag
 from . import partner_tag_run
 from . import res_partner_category
 from . import res_partner

@@ -39,6 +39,17 @@ class CrmLead(models.Model):
     is_on_hold = fields.Boolean(
         string="On Hold", compute="_compute_is_on_hold", search="_search_is_on_hold"
     )
+    partner_category_ids = fields.Many2many(
+        related="partner_id.category_id", string="Customer Tags"
+    )
+    partner_tag_run_id = fields.Many2one(
+        "partner.tag.run",
+        string="Made from Tag",
+        copy=False,
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
 
     # ------------------------------------------------------------
     # HOW IT ENDED

@@ -26,6 +26,15 @@ class SaleOrder(models.Model):
         tracking=True,
         help="Why the quotation was cancelled, or expired without an order.",
     )
+    partner_category_ids = fields.Many2many(
+        related="partner_id.category_id", string="Customer Tags"
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        orders = super().create(vals_list)
+        orders._make_customers()
+        return orders
 
     def write(self, vals):
         newly_sent = self.browse()
@@ -35,7 +44,13 @@ class SaleOrder(models.Model):
         newly_sent._advance_deals("quotation_sent_stage_id")
         if not vals.keys().isdisjoint({"state", "validity_date", "lost_reason_id"}):
             self._keep_reason_in_step()
+        if not vals.keys().isdisjoint({"state", "partner_id"}):
+            self._make_customers()
         return result
+
+    def _make_customers(self):
+        """Who has a confirmed order is a customer."""
+        self.filtered(lambda order: order.state == "sale").partner_id._make_customers()
 
     def action_confirm(self):
         result = super().action_confirm()
@@ -102,13 +117,13 @@ class SaleOrder(models.Model):
 
         :return: action
         """
-        return dict(
-            self.env["ir.actions.act_window"]._for_xml_id(
-                "sale.action_mass_cancel_orders"
-            ),
-            name=self.env._("Why?"),
-            context={"active_model": self._name, "active_ids": self.ids},
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "sale.action_mass_cancel_orders"
         )
+        action["context"] = {"active_model": self._name, "active_ids": self.ids}
+        if len(self) == 1:
+            action["name"] = self.env._("Cancel %(order)s", order=self.name)
+        return action
 
     @api.model
     def _cron_ask_why_expired(self):

@@ -435,7 +435,7 @@ class TestCustomerButtons(CustomerCase):
         acme = self.user_portal.partner_id.with_user(self.user_portal)
         for field in BUTTON_FIELDS:
             with self.subTest(field), self.assertRaises(AccessError):
-                acme[field]
+                acme.mapped(field)
 
     def test_queries_do_not_grow_with_the_contacts(self):
         many = self.partner_model.create([{"name": f"P{n}"} for n in range(30)])
