@@ -263,11 +263,6 @@ class CrmFunnelCount(models.AbstractModel):
                 SELECT lead_id, MIN(date_entered) AS start
                   FROM crm_lead_stage_history
                  WHERE lead_id IN %(deals)s
-                   -- most other deals need no look at their whole life
-                   AND lead_id IN (
-                       SELECT lead_id FROM crm_lead_stage_history
-                        WHERE date_entered >= %(start)s AND date_entered < %(end)s
-                   )
               GROUP BY lead_id
                 HAVING MIN(date_entered) >= %(start)s
                    AND MIN(date_entered) < %(end)s
@@ -398,7 +393,13 @@ class CrmFunnelCount(models.AbstractModel):
             "(WITH %(fact)s SELECT lead_id FROM fact WHERE fact.%(reached)s IS NOT NULL %(owned)s)",
             fact=self._fact_query(
                 question,
-                SQL("(SELECT id FROM crm_lead)"),
+                # who came in then was somewhere then; the rest needs no look
+                SQL(
+                    """(SELECT lead_id FROM crm_lead_stage_history
+                         WHERE date_entered >= %s AND date_entered < %s)""",
+                    question["start"],
+                    question["end"],
+                ),
                 with_owner=owner_id is not None,
             ),
             reached=SQL.identifier(f"reached_{rank}"),

@@ -69,7 +69,7 @@ class CrmLeadStageHistory(models.Model):
                 for place, stay in enumerate(chains[lead_id])
             ]
             self.env.execute_query(self._rewrite_query(json.dumps(plan)))
-        self.invalidate_model(flush=False)
+        self._after_bulk()
 
     def _rewrite_query(self, plan):
         """:rtype: :class:`odoo.tools.SQL`, the statement of :meth:`_rewrite_chains`"""
