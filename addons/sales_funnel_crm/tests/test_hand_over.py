@@ -229,7 +229,7 @@ class TestHandOver(TransactionCase):
                 self.assertEqual(records.user_id, user if records else records.user_id)
 
     def test_the_dialog(self):
-        self._lead("Deal")
+        self._lead("Deal", company_id=self.company.id)
         wizard = self.env["sales.hand.over"].with_user(self.dora)
         form = Form(
             wizard.with_context(active_model="res.users", active_id=self.ada.id),
@@ -241,6 +241,8 @@ class TestHandOver(TransactionCase):
         self.assertFalse(form.line_ids._records[0]["user_id"])
         form.new_user_ids.add(self.ben)
         self.assertEqual(form.line_ids._records[0]["user_id"], self.ben.id)
+        self.assertEqual(form.line_ids._records[0]["deal_count"], 1)
+        self.assertFalse(form.problem)
         form.new_user_ids.add(self.cleo)
         self.assertEqual(len(form.line_ids), 2)
         saved = form.save()

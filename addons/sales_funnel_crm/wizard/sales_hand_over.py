@@ -107,7 +107,9 @@ class SalesHandOver(models.TransientModel):
         return {
             kind: self.env[model]
             .with_context(allowed_company_ids=companies.ids, active_test=False)
-            .search(Domain("user_id", "=", self.user_id.id) & domain, order="id")
+            .search(
+                Domain("user_id", "=", self.user_id._origin.id) & domain, order="id"
+            )
             for kind, (model, domain) in self._get_kinds().items()
         }
 
@@ -124,7 +126,8 @@ class SalesHandOver(models.TransientModel):
         """
         self.ensure_one()
         work = self._find_work()
-        users = self.new_user_ids.sorted()
+        # in an onchange, the records of the dialog are copies of those meant
+        users = self.new_user_ids._origin.sorted()
         ids = {user: {kind: [] for kind in work} for user in users}
         unplaced, turn = [], 0
         for heap in self._heap_up(work):
@@ -212,8 +215,7 @@ class SalesHandOver(models.TransientModel):
                 lines += [
                     Command.create(
                         {
-                            # an onchange has copies of the records in hand
-                            "user_id": user._origin.id,
+                            "user_id": user.id,
                             **{
                                 f"{kind}_count": len(records)
                                 for kind, records in share.items()
