@@ -65,12 +65,13 @@ class SaleOrder(models.Model):
         """
         # sudo: who may send or confirm an order (its customer too, online) has not
         # always access to its deal or to settings, and sees nothing of either here
-        for company, orders in self.sudo().grouped("company_id").items():
+        orders_sudo = self.sudo()
+        context = self._get_deal_context()
+        for company, orders in orders_sudo.grouped("company_id").items():
             if stage := company[setting]:
-                orders.opportunity_id.with_context(
-                    # pylint: disable=context-overridden
-                    self._get_deal_context()
-                )._advance_to_stage(stage)
+                deals = orders.opportunity_id
+                deals = deals.with_context(context)  # pylint: disable=context-overridden
+                deals._advance_to_stage(stage)
 
     def _get_deal_context(self):
         """The context for changes of a deal: without default values, which are
