@@ -81,14 +81,16 @@ class PartnerTagCase(SalesFlowCase):
             form.subject = "News"
             form.body = text
         composer = form.save()
-        composer.action_send_mail()
+        done = composer.action_send_mail()
+        self.assertRegex(done["params"]["message"], "“News” is on its way to [1-9]")
         return composer
 
     def _send_sms(self, text="Hello", **values):
         with self._open_composer(self._wizard("sms", **values)) as form:
             form.body = text
         composer = form.save()
-        composer.action_send_sms()
+        done = composer.action_send_sms()
+        self.assertRegex(done["params"]["message"], "is on its way to [1-9]")
         return composer
 
     def _find_mails(self):

@@ -8,6 +8,10 @@ class MailComposeMessage(models.TransientModel):
     tag_reach_count = fields.Integer(related="tag_action_id.reach_count")
     tag_names = fields.Char(related="tag_action_id.tag_names")
 
+    def action_send_mail(self):
+        result = super().action_send_mail()
+        return self.tag_action_id._get_done_action() if self.tag_action_id else result
+
     def _action_send_mail_mass_mail(self, res_ids, auto_commit=False):
         if not self.tag_action_id:
             return super()._action_send_mail_mass_mail(res_ids, auto_commit)

@@ -67,6 +67,7 @@ class PartnerTagAction(models.TransientModel):
         help="Contacts that it will be sent to, or made for.",
     )
     tag_names = fields.Char(compute="_compute_tag_names")
+    run_id = fields.Many2one("partner.tag.run", ondelete="set null", readonly=True)
 
     def _default_category_ids(self):
         """:return: ids of the tags it was called from"""
@@ -187,7 +188,30 @@ class PartnerTagAction(models.TransientModel):
                 }
             )
         )
-        return run.sudo(False)
+        self.run_id = run
+        return self.run_id
+
+    def _get_done_action(self):
+        """Say what was sent, and close the composer.
+
+        :return: the action
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "“%(name)s” is on its way to %(count)s contacts of %(tags)s.",
+                    name=self.run_id.name,
+                    count=self.run_id.partner_count,
+                    tags=self.tag_names,
+                ),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
 
     def _describe_nobody(self, partners):
         """

@@ -9,6 +9,10 @@ class SmsComposer(models.TransientModel):
     tag_action_id = fields.Many2one("partner.tag.action", ondelete="cascade")
     tag_names = fields.Char(related="tag_action_id.tag_names")
 
+    def action_send_sms(self):
+        result = super().action_send_sms()
+        return self.tag_action_id._get_done_action() if self.tag_action_id else result
+
     def _action_send_sms_mass(self, records=None):
         if self.tag_action_id:
             records = records if records is not None else self._get_records()
