@@ -49,6 +49,7 @@
         "demo/crm_demo.xml",
         "demo/res.partner.csv",
         "demo/res_partner_demo.xml",
+        "demo/res_partner_category_demo.xml",
         "demo/crm_phonecall_demo.xml",
     ],
     "assets": {
