@@ -15,7 +15,10 @@ RETURN_BATCH = 100
 
 
 class CrmLead(models.Model):
-    _inherit = "crm.lead"
+    _name = "crm.lead"
+    _inherit = ["crm.lead", "crm.phonecall.mixin"]
+
+    _phonecall_field = "lead_id"
 
     ending = fields.Selection(
         [("dead", "Dead"), ("closed", "Closed"), ("lost", "Lost")],
@@ -49,6 +52,12 @@ class CrmLead(models.Model):
         readonly=True,
         index="btree_not_null",
         ondelete="set null",
+    )
+    phonecall_ids = fields.One2many(
+        "crm.phonecall",
+        "lead_id",
+        string="Phone Calls",
+        groups="sales_team.group_sale_salesman",
     )
 
     # ------------------------------------------------------------
@@ -357,3 +366,55 @@ class CrmLead(models.Model):
             ),
         )
         return self.action_archive()
+
+    # ------------------------------------------------------------
+    # WHAT ITS ORDERS DO TO IT
+    # ------------------------------------------------------------
+
+    def _advance_to_stage(self, stage):
+        """Move open deals forward to a stage.
+
+        Deals that are won, lost or archived stay where they are, and so do those
+        already there or further. Where the stage is another team's, a deal is won
+        in a won stage of its own team, and otherwise stays.
+
+        :param stage: ``crm.stage`` record
+        """
+        by_stage = {}
+        for lead in self:
+            if target := lead._get_stage_ahead(stage):
+                by_stage[target] = by_stage.get(target, self.browse()) | lead
+        for target, leads in by_stage.items():
+            leads.write({"stage_id": target.id})
+
+    def _get_stage_ahead(self, stage):
+        """
+        :param stage: ``crm.stage`` record, maybe of another team
+        :return: the stage to move this deal to, or an empty recordset
+        """
+        self.ensure_one()
+        nowhere = stage.browse()
+        if (
+            self.type != "opportunity"
+            or not self.active
+            or self.won_status != "pending"
+        ):
+            return nowhere
+        if stage.team_ids and self.team_id not in stage.team_ids:
+            if not stage.is_won:
+                return nowhere
+            return self._stage_find(domain=[("is_won", "=", True)])
+        here = self.stage_id
+        if stage.is_won or (stage.sequence, stage.id) > (here.sequence, here.id):
+            return stage
+        return nowhere
+
+    # ------------------------------------------------------------
+    # MERGE
+    # ------------------------------------------------------------
+
+    def _merge_dependences(self, opportunities):
+        result = super()._merge_dependences(opportunities)
+        # sudo: all calls stay with the deal, also those the user may not read
+        opportunities.sudo().phonecall_ids.lead_id = self
+        return result

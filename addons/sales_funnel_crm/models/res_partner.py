@@ -5,8 +5,17 @@ from odoo.tools.sql import column_exists, create_column
 
 
 class ResPartner(models.Model):
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "crm.phonecall.mixin"]
 
+    _phonecall_field = "partner_id"
+
+    phonecall_ids = fields.One2many(
+        "crm.phonecall",
+        "partner_id",
+        string="Phone Calls",
+        groups="sales_team.group_sale_salesman",
+    )
     is_customer = fields.Boolean(
         string="Customer",
         compute="_compute_is_customer",
@@ -272,3 +281,23 @@ class ResPartner(models.Model):
         # the items tell whose it is: an entry may be about many contacts
         action["domain"] = [("line_ids", "any", overdue)]
         return action
+
+    # ------------------------------------------------------------
+    # CALLS
+    # ------------------------------------------------------------
+
+    def _get_phonecall_documents(self):
+        """The calls with a company are those with its contacts, too."""
+        return self._fetch_children_partners_for_hierarchy()
+
+    @api.model
+    def _count_phonecalls(self, documents):
+        family = documents._get_phonecall_documents()
+        totals = dict.fromkeys(documents.ids, 0)
+        for partner_id, count in super()._count_phonecalls(family).items():
+            partner = self.browse(partner_id)
+            while partner:
+                if partner.id in totals:
+                    totals[partner.id] += count
+                partner = partner.parent_id
+        return totals

@@ -6,8 +6,17 @@ from odoo.tools.misc import clean_context
 
 
 class SaleOrder(models.Model):
-    _inherit = "sale.order"
+    _name = "sale.order"
+    _inherit = ["sale.order", "crm.phonecall.mixin"]
 
+    _phonecall_field = "order_id"
+
+    phonecall_ids = fields.One2many(
+        "crm.phonecall",
+        "order_id",
+        string="Phone Calls",
+        groups="sales_team.group_sale_salesman",
+    )
     invoice_policy = fields.Selection(
         [("order", "Ordered quantities"), ("delivery", "Delivered quantities")],
         string="Invoice on",
