@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 
 from odoo.tests import tagged
+from odoo.tools import split_every
 
 from odoo.addons.sales_funnel_report.tests.common import FunnelCase
 
@@ -122,7 +123,8 @@ class TestBankLog(FunnelCase):
             {"won": 2246, "lost": 10442, "pending": 399},
         )
         before = self._snapshot()
-        self.History._record(self.leads)
+        for leads in split_every(1000, self.leads.ids, self.leads.browse):
+            self.History._record(leads)
         self.assertEqual(self._snapshot(), before)
 
     def test_importing_again_changes_nothing(self):

@@ -15,7 +15,7 @@ the file's own order there is that of its exact times.
 
 import datetime
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import pairwise
 
 ENDINGS = ("lost", "on_hold", "merged")
 
@@ -169,7 +169,11 @@ def _by_moment(events):
 
 
 def _without_repetitions(events):
-    return [next(same) for _state, same in groupby(events, lambda event: event.state)]
+    return [
+        event
+        for before, event in pairwise([None, *events])
+        if before is None or before.state != event.state
+    ]
 
 
 def _is_told(states, news):

@@ -163,7 +163,7 @@ def read(content, locale, now):
     for count, (line, cells) in enumerate(filled, 1):
         if count > MAX_ROWS:
             raise FileError("too_many_rows", str(MAX_ROWS))
-        row = reader.read(line, cells)
+        row = reader.read_row(line, cells)
         if row:
             table.rows.append(row)
     if not table.rows and not table.errors:
@@ -291,7 +291,7 @@ class _RowReader:
         for outcome, label in locale.outcomes.items():
             self.outcomes.setdefault(_normalize(label), outcome)
 
-    def read(self, line, cells):
+    def read_row(self, line, cells):
         """:return: a :class:`Row`, or None after noting what is wrong with it"""
         errors = []
 

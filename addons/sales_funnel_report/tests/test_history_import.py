@@ -408,6 +408,22 @@ class TestHistoryImport(ImportCase):
                         continue
                     self._assert_chain_invariants(lead)
 
+    def test_a_deal_on_hold_until_a_day_is_lost_for_good(self):
+        with self.at("2026-03-01 09:00:00"):
+            lead = self._deals(name="Desks")
+            lead.write({"active": False, "on_hold_until": "2026-06-01"})
+        self._import(self._rows("Desks,,2026-03-05 09:00:00,lost,Too late"))
+        self.assertEqual(lead.won_status, "lost")
+        self.assertFalse(lead.on_hold_until)
+        self.assertEqual(
+            self._chain(lead, "lost_reason_id"),
+            [
+                ("New", "on_hold", self.env["crm.lost.reason"]),
+                ("New", "lost", self.other_lost_reason),
+            ],
+        )
+        self._assert_chain_invariants(lead)
+
     def test_a_deal_loaded_as_lost_was_lost_when_the_file_says(self):
         with self.at("2026-03-01 09:00:00"):
             lead = self._deals(

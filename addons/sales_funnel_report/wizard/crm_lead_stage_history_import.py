@@ -5,6 +5,7 @@ import pytz
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import SQL, clean_context, split_every
 
 from odoo.addons.base.models.res_partner import _tz_get
@@ -122,7 +123,6 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             raise UserError(self._file_error_text(error)) from error
 
     def _locale(self):
-        _ = self.env._
         lang = self.env["res.lang"]._get_data(code=self.env.lang or "en_US")
         date_format = lang.date_format or "%m/%d/%Y"
         time_format = lang.time_format or "%H:%M:%S"
@@ -136,15 +136,15 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             decimal_point=lang.decimal_point or ".",
             thousands_separator=lang.thousands_sep or "",
             labels={
-                "deal": _("Deal"),
-                "stage": _("Stage"),
-                "date_entered": _("Date Entered"),
-                "outcome": _("Outcome"),
-                "lost_reason": _("Lost Reason"),
-                "amount": _("Amount"),
-                "salesperson": _("Salesperson"),
+                "deal": self.env._("Deal"),
+                "stage": self.env._("Stage"),
+                "date_entered": self.env._("Date Entered"),
+                "outcome": self.env._("Outcome"),
+                "lost_reason": self.env._("Lost Reason"),
+                "amount": self.env._("Amount"),
+                "salesperson": self.env._("Salesperson"),
             },
-            outcomes={"lost": _("Lost"), "on_hold": _("On hold")},
+            outcomes={"lost": self.env._("Lost"), "on_hold": self.env._("On hold")},
         )
 
     def _stages_to_make(self):
@@ -185,32 +185,33 @@ class CrmLeadStageHistoryImport(models.TransientModel):
     # ------------------------------------------------------------
 
     def _file_error_text(self, error):
-        _ = self.env._
         texts = {
-            "empty": _("The file is empty. It needs a line of headers and one row."),
-            "too_big": _(
+            "empty": self.env._(
+                "The file is empty. It needs a line of headers and one row."
+            ),
+            "too_big": self.env._(
                 "The file is too big: %(limit)s MB at most. Split it by deals.",
                 limit=reading.MAX_BYTES // 1_000_000,
             ),
-            "too_many_rows": _(
+            "too_many_rows": self.env._(
                 "The file has more than %(limit)s rows. Split it by deals.",
                 limit=error.detail,
             ),
-            "unreadable": _(
+            "unreadable": self.env._(
                 "The file cannot be read as CSV or XLSX (%(detail)s). Save it again "
                 "as CSV in UTF-8 or as XLSX.",
                 detail=error.detail,
             ),
-            "encoding": _(
+            "encoding": self.env._(
                 "The letters of the file cannot be read. Save it as CSV in UTF-8."
             ),
-            "missing_columns": _(
+            "missing_columns": self.env._(
                 "Line 1: these columns are missing: %(columns)s. The file needs the "
                 "columns deal, stage and date_entered; outcome, lost_reason, amount "
                 "and salesperson may follow.",
                 columns=error.detail,
             ),
-            "repeated_column": _(
+            "repeated_column": self.env._(
                 "Line 1: the column %(column)s is there twice. Remove one of them.",
                 column=error.detail,
             ),
@@ -229,52 +230,61 @@ class CrmLeadStageHistoryImport(models.TransientModel):
         return "\n".join(lines)
 
     def _row_error_text(self, error, headers):
-        _ = self.env._
         reasons = {
-            "too_many_cells": _("there are more cells than headers"),
-            "formula_error": _("the formula of this cell has failed"),
-            "no_deal": _("the deal is missing"),
-            "no_stage": _("there is neither a stage nor an outcome"),
-            "no_date": _("the date is missing"),
-            "bad_date": _("this is no date; write it like 2025-03-31 14:30:00"),
-            "future_date": _("this date is in the future"),
-            "unknown_outcome": _(
+            "too_many_cells": self.env._("there are more cells than headers"),
+            "formula_error": self.env._("the formula of this cell has failed"),
+            "no_deal": self.env._("the deal is missing"),
+            "no_stage": self.env._("there is neither a stage nor an outcome"),
+            "no_date": self.env._("the date is missing"),
+            "bad_date": self.env._(
+                "this is no date; write it like 2025-03-31 14:30:00"
+            ),
+            "future_date": self.env._("this date is in the future"),
+            "unknown_outcome": self.env._(
                 "this is no outcome; write lost, on_hold or nothing (a deal is won "
                 "by entering a won stage)"
             ),
-            "not_lost": _("only a lost deal has a lost reason"),
-            "bad_amount": _("this is no amount; write it like 1234.50"),
-            "unknown_stage": _("there is no such stage; tick “Create these stages”"),
-            "ambiguous_stage": _("several stages have this name"),
-            "unknown_lost_reason": _(
+            "not_lost": self.env._("only a lost deal has a lost reason"),
+            "bad_amount": self.env._("this is no amount; write it like 1234.50"),
+            "unknown_stage": self.env._(
+                "there is no such stage; tick “Create these stages”"
+            ),
+            "ambiguous_stage": self.env._("several stages have this name"),
+            "unknown_lost_reason": self.env._(
                 "there is no such lost reason; tick “Create these lost reasons”"
             ),
-            "unknown_salesperson": _(
+            "unknown_salesperson": self.env._(
                 "no user has this login, e-mail or name; tick “Leave unknown "
                 "salespeople empty”"
             ),
-            "ambiguous_salesperson": _(
+            "ambiguous_salesperson": self.env._(
                 "several users have this name; write the login instead"
             ),
-            "foreign_salesperson": _(
+            "foreign_salesperson": self.env._(
                 "this user does not work in the company of the deal"
             ),
-            "unknown_deal": _("there is no such deal; tick “Create missing deals”"),
-            "ambiguous_deal": _(
+            "unknown_deal": self.env._(
+                "there is no such deal; tick “Create missing deals”"
+            ),
+            "ambiguous_deal": self.env._(
                 "several deals have this name; write the external ID instead"
             ),
-            "lost_while_won": _(
+            "lost_while_won": self.env._(
                 "the deal was won then; it has to move to another stage before it "
                 "can be lost"
             ),
-            "no_stay": _("the deal had not entered any stage by then"),
+            "no_stay": self.env._("the deal had not entered any stage by then"),
         }
         reason = reasons[error.reason]
         if error.value:
-            reason = _("“%(value)s”: %(reason)s", value=error.value, reason=reason)
+            reason = self.env._(
+                "“%(value)s”: %(reason)s", value=error.value, reason=reason
+            )
         if not error.column:
-            return _("Line %(line)s: %(reason)s", line=error.line, reason=reason)
-        return _(
+            return self.env._(
+                "Line %(line)s: %(reason)s", line=error.line, reason=reason
+            )
+        return self.env._(
             "Line %(line)s, column %(column)s: %(reason)s",
             line=error.line,
             column=headers.get(error.column, error.column),
@@ -367,7 +377,7 @@ class CrmLeadStageHistoryImport(models.TransientModel):
     def _make_stages(self, plan):
         """The new stages come behind those that are there, the won ones last."""
         count = len(plan.new_stages)
-        stages = self.env["crm.stage"].search([])
+        stages = self.env["crm.stage"].search(Domain.TRUE)
         won = stages.filtered("is_won")
         open_end = max((stages - won).mapped("sequence"), default=0)
         room = min(won.mapped("sequence"), default=open_end + count + 1) - open_end - 1
@@ -389,9 +399,12 @@ class CrmLeadStageHistoryImport(models.TransientModel):
 
     def _lead_model(self):
         """Deals, without chatter, mails and defaults of the action we came from."""
-        context = clean_context(self.env.context)
-        return self.env["crm.lead"].with_context(
-            {**context, "tracking_disable": True, "active_test": False}
+        return (
+            self.env["crm.lead"]
+            .with_context(
+                clean_context(self.env.context),  # pylint: disable=context-overridden
+            )
+            .with_context(tracking_disable=True, active_test=False)
         )
 
     def _end_values(self, deal):
@@ -508,6 +521,8 @@ class CrmLeadStageHistoryImport(models.TransientModel):
                     "active": False,
                     "probability": 0,
                     "automated_probability": 0,
+                    "on_hold_until": False,
+                    "on_hold_note": False,
                 }
             )
             return

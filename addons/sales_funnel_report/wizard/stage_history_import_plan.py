@@ -88,7 +88,7 @@ class ImportPlan:
         return found
 
     def _find_stages(self, stages_to_make):
-        stages = self.env["crm.stage"].search([])
+        stages = self.env["crm.stage"].search(Domain.TRUE)
         self.stages = self._by_name(stages)
         self.won_stages = {stage.id for stage in stages if stage.is_won}
         self.rank = {
@@ -130,7 +130,11 @@ class ImportPlan:
         return stages.id
 
     def _find_lost_reasons(self):
-        reasons = self.env["crm.lost.reason"].with_context(active_test=False).search([])
+        reasons = (
+            self.env["crm.lost.reason"]
+            .with_context(active_test=False)
+            .search(Domain.TRUE)
+        )
         self.lost_reasons = {
             key: found[:1].id for key, found in self._by_name(reasons).items()
         }
