@@ -20,7 +20,7 @@ class ResPartnerCategory(models.Model):
         help="Contacts that have this very tag.",
     )
     total_partner_count = fields.Integer(
-        string="With Sub-Tags",
+        string="In All",
         compute="_compute_partner_count",
         help="Contacts that have this tag or one below it, each counted once.",
     )

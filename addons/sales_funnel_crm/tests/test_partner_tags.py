@@ -457,6 +457,9 @@ class TestTagActions(PartnerTagCase):
         self.assertEqual(deals.partner_tag_run_id, self.trade.run_ids)
         anna = deals.filtered(lambda deal: deal.partner_id == self.anna)
         self.assertEqual(anna.email_from, "anna@shop.example.com")
+        self.assertEqual(anna.stage_id, anna._stage_find(team_id=self.team.id))
+        self.assertIn("Made from Trade", anna.message_ids.body)
+        self.assertIn(self.user_own.partner_id, anna.message_partner_ids)
 
     def test_deals_for_the_salespeople_of_the_contacts(self):
         self.anna.user_id = self.user_colleague
@@ -466,7 +469,16 @@ class TestTagActions(PartnerTagCase):
         deals = self.Lead.search(wizard.action_continue()["domain"])
         anna = deals.filtered(lambda deal: deal.partner_id == self.anna)
         self.assertEqual(anna.user_id, self.user_colleague)
+        self.assertEqual(anna.team_id, self.team)
+        self.assertIn(self.user_colleague.partner_id, anna.message_partner_ids)
         self.assertEqual((deals - anna).user_id, self.user_all)
+        # one list is enough of a message
+        notified = self.env["mail.notification"].search(
+            [("mail_message_id.model", "=", "crm.lead")]
+        )
+        self.assertFalse(
+            notified.mail_message_id.filtered(lambda mail: mail.res_id in deals.ids)
+        )
 
     def test_deals_twice(self):
         wizard = self._wizard("deal", name="Spring offer", tags=self.shops)
@@ -559,32 +571,50 @@ class TestTagActions(PartnerTagCase):
             self._send_email()
         self.assertIn(({"last_run_date"}, []), written)
 
+    def _tag_of(self, count):
+        tag = self.tag_model.create({"name": f"Of {count}"})
+        self.partner_model.create(
+            [
+                {
+                    "name": f"P{number}",
+                    "email": f"p{number}.{count}@x.example.com",
+                    "phone": f"0470 {count:03}{number:03}",
+                    "country_id": self.env.ref("base.be").id,
+                    "category_id": [Command.set(tag.ids)],
+                }
+                for number in range(count)
+            ]
+        )
+        return tag
+
+    def _measure(self, action):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        action()
+        self.env.flush_all()
+        return self.env.cr.sql_log_count - before
+
     def test_queries_do_not_grow_with_the_contacts(self):
         def measure(count):
-            tag = self.tag_model.create({"name": f"Of {count}"})
-            self.partner_model.create(
-                [
-                    {
-                        "name": f"P{number}",
-                        "email": f"p{number}.{count}@x.example.com",
-                        "phone": f"0470 {count:03}{number:03}",
-                        "country_id": self.env.ref("base.be").id,
-                        "category_id": [Command.set(tag.ids)],
-                    }
-                    for number in range(count)
-                ]
-            )
-            wizard = self._wizard("email", tags=tag)
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            wizard.mapped("reach_count")
-            partners = self.partner_model.search(wizard._get_recipient_domain())
-            run = wizard._start_run(partners, "News", ["News"])
-            self.env.flush_all()
-            queries = self.env.cr.sql_log_count - before
-            self.assertEqual(run.partner_count, count)
-            return queries
+            wizard = self._wizard("email", tags=self._tag_of(count))
+
+            def send():
+                self.assertEqual(wizard.reach_count, count)
+                partners = self.partner_model.search(wizard._get_recipient_domain())
+                run = wizard._start_run(partners, "News", ["News"])
+                self.assertEqual(run.partner_count, count)
+
+            return self._measure(send)
 
         measure(2)
         self.assertEqual(measure(3), measure(300))
+
+    def test_queries_do_not_grow_with_the_deals(self):
+        def measure(count):
+            wizard = self._wizard("deal", tags=self._tag_of(count), name="Spring")
+            return self._measure(wizard.action_continue)
+
+        measure(2)
+        # a few more for the batches of the cache, none for each deal
+        self.assertLess(measure(300) - measure(30), 30)

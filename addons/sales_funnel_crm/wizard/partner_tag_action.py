@@ -306,14 +306,54 @@ class PartnerTagAction(models.TransientModel):
             raise UserError(self.env._("Give the deals a name, to tell them by."))
         partners = self.env["res.partner"].search(self._get_recipient_domain())
         run = self._start_run(partners, self.name, [self.name])
-        # nobody wants an e-mail for each of them
-        leads = self.env["crm.lead"].with_context(
-            **clean_context(self.env.context), mail_auto_subscribe_no_notify=True
-        )
-        for start in range(0, len(run.partner_ids), DEAL_BATCH):
-            batch = run.partner_ids[start : start + DEAL_BATCH]
-            leads.create([self._get_deal_values(run, partner) for partner in batch])
+        self._create_deals(run)
         return run
+
+    def _create_deals(self, run):
+        """Make the deals of a run, as many as there are, in a few queries.
+
+        :param run: ``partner.tag.run``
+        """
+        model = self.env["crm.lead"].with_context(clean_context(self.env.context))
+        note = self.env._("Made from %s", self.tag_names)
+        for user, partners in run.partner_ids.grouped(self._get_owner).items():
+            owner = self._get_owner_values(model, user)
+            for start in range(0, len(partners), DEAL_BATCH):
+                # what follows, mail would do one by one
+                leads = model.with_context(tracking_disable=True).create(
+                    [
+                        {**owner, **self._get_deal_values(run, partner)}
+                        for partner in partners[start : start + DEAL_BATCH]
+                    ]
+                )
+                # and nobody wants an e-mail for each of them
+                leads.with_context(
+                    tracking_disable=False, mail_auto_subscribe_no_notify=True
+                )._message_auto_subscribe(owner)
+                leads._message_log_batch(bodies=dict.fromkeys(leads.ids, note))
+
+    def _get_owner(self, partner):
+        """
+        :param partner: ``res.partner`` a deal is made for
+        :return: ``res.users`` who gets it
+        """
+        return self.user_id or partner.user_id or self.env.user
+
+    @api.model
+    def _get_owner_values(self, model, user):
+        """Ask once for what would be looked up for each of many deals.
+
+        :param model: ``crm.lead``
+        :param user: ``res.users``
+        :return: values that make deals those of the user, in his team
+        :rtype: dict
+        """
+        deal = model.new({"type": "opportunity", "user_id": user.id})
+        return {
+            "user_id": user.id,
+            "team_id": deal.team_id.id,
+            "stage_id": deal.stage_id.id,
+        }
 
     def _get_deal_values(self, run, partner):
         """
@@ -326,6 +366,5 @@ class PartnerTagAction(models.TransientModel):
             "type": "opportunity",
             "name": self.name,
             "partner_id": partner.id,
-            "user_id": (self.user_id or partner.user_id or self.env.user).id,
             "partner_tag_run_id": run.id,
         }
