@@ -77,7 +77,7 @@ class CrmFunnelReport(models.AbstractModel):
             ),
             "compare": compared,
             "groups": self._get_groups(question, options, horizon, domain, deals),
-            "warnings": self._get_warnings(options, counts.get(None, {}), since),
+            "warnings": self._get_warnings(options, counts.get(None, {})),
         }
 
     # ------------------------------------------------------------
@@ -455,19 +455,12 @@ class CrmFunnelReport(models.AbstractModel):
         ]
         return sorted(groups, key=lambda group: (not group[0], group[1], group[0]))
 
-    def _get_warnings(self, options, counts, since):
+    def _get_warnings(self, options, counts):
         """What somebody who decides from these figures has to know.
 
         :return: list of sentences
         """
         warnings = []
-        if since and self._to_user_day(since) > options["date_from"]:
-            warnings.append(
-                self.env._(
-                    "The history begins on %(day)s. Deals that came in before are not in it.",
-                    day=self._to_user_day(since),
-                )
-            )
         inferred = (counts.get("deals") or {}).get("inferred")
         if inferred:
             warnings.append(
