@@ -314,7 +314,10 @@ class PartnerTagAction(models.TransientModel):
 
         :param run: ``partner.tag.run``
         """
-        model = self.env["crm.lead"].with_context(clean_context(self.env.context))
+        # the default values are those of this dialog
+        context = clean_context(self.env.context)
+        model = self.env["crm.lead"]
+        model = model.with_context(context)  # pylint: disable=context-overridden
         note = self.env._("Made from %s", self.tag_names)
         for user, partners in run.partner_ids.grouped(self._get_owner).items():
             owner = self._get_owner_values(model, user)
