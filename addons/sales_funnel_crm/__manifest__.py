@@ -53,6 +53,9 @@
         "demo/crm_phonecall_demo.xml",
     ],
     "assets": {
+        "web.assets_backend": [
+            "sales_funnel_crm/static/src/fields/**/*",
+        ],
         "web.assets_tests": [
             "sales_funnel_crm/static/tests/tours/**/*",
         ],
