@@ -443,10 +443,11 @@ class CrmFunnelReport(models.AbstractModel):
         """
         # sudo: the name of a salesperson of deals that the user may read
         users = self.env["res.users"].sudo().with_context(active_test=False)
+        nobody = self.env._("None")
         groups = [
             (
                 user_id or False,
-                users.browse(user_id).name if user_id else self.env._("None"),
+                users.browse(user_id).name if user_id else nobody,
                 [("stage_history_ids.user_id", "=", user_id or False)],
                 counts,
                 user_id or False,

@@ -28,8 +28,6 @@ export class FunnelRenderer extends Component {
 
     setup() {
         this.sampleSeries = getSampleSeries();
-        this.formatCount = formatCount;
-        this.formatRate = formatRate;
     }
 
     get isEmpty() {
@@ -64,6 +62,13 @@ export class FunnelRenderer extends Component {
 
     get ruleText() {
         return RULES[this.props.report.options.rule];
+    }
+
+    getSummary({ size, win_rate }) {
+        return _t("%(count)s deals, %(rate)s won", {
+            count: formatCount(size),
+            rate: formatRate(win_rate),
+        });
     }
 
     /** One scale for all groups, so that their widths can be compared. */
