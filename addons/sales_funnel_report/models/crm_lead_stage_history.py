@@ -157,14 +157,6 @@ class CrmLeadStageHistory(models.Model):
         return SQL(
             """
             WITH deal AS (%(deal)s),
-            last_stay AS (
-                SELECT DISTINCT ON (lead_id)
-                       id, lead_id, stage_ref, team_id, date_entered, date_exited,
-                       exit_kind, lost_reason_id
-                  FROM crm_lead_stage_history
-                 WHERE lead_id IN %(lead_ids)s
-              ORDER BY lead_id, date_entered DESC, id DESC
-            ),
             change AS (
                 SELECT deal.*,
                        last_stay.id AS last_id,
@@ -196,7 +188,15 @@ class CrmLeadStageHistory(models.Model):
                            ELSE 'enter'
                        END AS action
                   FROM deal
-             LEFT JOIN last_stay ON last_stay.lead_id = deal.id
+             -- by the index, however wrong the statistics of a growing table are
+             LEFT JOIN LATERAL (
+                       SELECT id, stage_ref, team_id, date_entered, date_exited,
+                              exit_kind, lost_reason_id
+                         FROM crm_lead_stage_history
+                        WHERE lead_id = deal.id
+                     ORDER BY date_entered DESC, id DESC
+                        LIMIT 1
+                       ) last_stay ON TRUE
             ),
             ended AS (
                 UPDATE crm_lead_stage_history stay
@@ -216,6 +216,10 @@ class CrmLeadStageHistory(models.Model):
              LEFT JOIN crm_stage next_stage ON next_stage.id = change.stage_id
                  WHERE stay.id = change.last_id
                    AND change.action IN ('leave', 'move', 'correct')
+                   AND stay.id = ANY(ARRAY(
+                       SELECT last_id FROM change
+                        WHERE action IN ('leave', 'move', 'correct')
+                   ))
              RETURNING stay.lead_id
             )
             INSERT INTO crm_lead_stage_history (
@@ -239,7 +243,6 @@ class CrmLeadStageHistory(models.Model):
              WHERE change.action IN ('enter', 'move')
             """,
             deal=self._deal_query(leads),
-            lead_ids=leads._ids,
             now=self.env.cr.now().replace(microsecond=0),
             move_kind=self._move_kind_sql(
                 "last_stage",
