@@ -7,6 +7,24 @@ def post_init_hook(env):
     _make_buyers_customers(env)
 
 
+def uninstall_hook(env):
+    """Untie what would keep Odoo from removing the addon's records.
+
+    :param env: environment of the removal
+    """
+    # a reason is not deleted while another one stands below it
+    reasons = env["crm.lost.reason"].with_context(active_test=False)
+    reasons.search([("parent_id", "!=", False)]).parent_id = False
+    # other addons name what our model inherits from theirs, and Odoo forgets these
+    # names when it removes the model
+    env["ir.model.data"].search(
+        [
+            ("model", "=", "ir.model.inherit"),
+            ("name", "=like", r"model\_inherit\_\_crm\_phonecall\_\_%"),
+        ]
+    ).unlink()
+
+
 def _switch_leads_on(env):
     """Do what ticking *Leads* in the settings does, once: who switches them off
     later keeps them off."""
