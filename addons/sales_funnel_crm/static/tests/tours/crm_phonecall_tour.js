@@ -60,9 +60,16 @@ registry.category("web_tour.tours").add("sales_funnel_crm_phonecall", {
                 ".o_list_view:has(.o_data_row:contains(Held)):has(.o_data_row:contains(Planned))",
         },
         {
+            content: "The dialog is gone: as long as it is there, no view is switched",
+            trigger: "body:not(:has(.o_dialog))",
+        },
+        {
             content: "The columns of the cards are the states",
             trigger: ".o_switch_view.o_kanban",
             run: "click",
+        },
+        {
+            trigger: ".o_kanban_view",
         },
         {
             trigger:
