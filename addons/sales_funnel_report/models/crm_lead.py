@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ..drawing import draw_report, draw_series, sample_series
+
 # When one of these is stored, a stay may begin or end.
 STAY_FIELDS = {"stage_id", "active"}
 # When one of these of an archived deal is stored, it may have ended otherwise.
@@ -102,3 +104,31 @@ class CrmLead(models.Model):
         :raise UserError: for an unknown option, value or field
         """
         return self.env["crm.funnel.report"]._get_report(domain, options)
+
+    @api.model
+    @api.readonly
+    def get_funnel_view(self, domain=None, options=None):
+        """The figures of a sales funnel and the shapes that show them.
+
+        :param domain: as :meth:`get_funnel_report` takes it
+        :param dict options: as :meth:`get_funnel_report` takes them
+        :return: plain JSON: ``report`` (what :meth:`get_funnel_report` returns),
+            ``drawing`` (see ``drawing.draw_report``) and ``sample``: ``None``, or
+            when there are no deals a made-up ``series`` and its ``drawing`` (the
+            bands by measure)
+        :rtype: dict
+        :raise UserError: for an unknown option, value or field
+        """
+        report = self.get_funnel_report(domain, options)
+        sample = None
+        if not report["total"]["size"]:
+            lens = report["options"]["lens"]
+            names = [
+                self.env._("New"),
+                self.env._("Qualified"),
+                self.env._("Proposition"),
+                self.env._("Won"),
+            ]
+            series = sample_series(names, lens)
+            sample = {"series": series, "drawing": draw_series([series], lens)[0]}
+        return {"report": report, "drawing": draw_report(report), "sample": sample}
