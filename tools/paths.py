@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ADDONS = ROOT / "addons"
 ODOO_CONF = ROOT / "odoo.conf"
 REQUIREMENTS = ROOT / "requirements.txt"
+TEST_REQUIREMENTS = ROOT / "requirements-test.txt"
 NODE_MODULES = ROOT / "node_modules"
 
 # What can be fetched or built again. `FUNNEL_CACHE` moves it, to share it between checkouts or keep it off this disk.

@@ -16,6 +16,7 @@ from tools.console import StepError, step
 SUPPORTED = ((3, 10), (3, 13))
 PYTHON = paths.VENV / "bin" / "python"
 STAMP = paths.VENV / "lock.sha256"
+TEST_STAMP = paths.VENV / "test-lock.sha256"
 INTERPRETER_STAMP = paths.VENV / "interpreter.txt"
 UV_LOCK = paths.ROOT / "tools" / "uv.txt"
 NODE_LOCK = paths.ROOT / "tools" / "node.txt"
@@ -79,6 +80,34 @@ def ensure():
             ended.set()
             watch.join()
     STAMP.write_text(key, encoding="utf-8")
+    return PYTHON
+
+
+def ensure_test_tools():
+    """Put what only tests and measurements need into the environment, and return its interpreter.
+
+    :raises StepError: a package could not be fetched
+    """
+    ensure()
+    # The first lock, when it changes, takes out what is not in it.
+    key = hashlib.sha256(
+        paths.REQUIREMENTS.read_bytes() + paths.TEST_REQUIREMENTS.read_bytes()
+    ).hexdigest()
+    if _read(TEST_STAMP) == key:
+        return PYTHON
+    uv, environment = _prepare_uv()
+    with step("Python: packages of the tests"):
+        processes.run(
+            [
+                *(uv, "pip", "install", "--python", PYTHON, *_LOCKED),
+                *("-r", paths.TEST_REQUIREMENTS),
+            ],
+            "The Python packages of the tests could not be fetched.",
+            NETWORK_HINT,
+            log="test-packages.log",
+            env=environment,
+        )
+    TEST_STAMP.write_text(key, encoding="utf-8")
     return PYTHON
 
 

@@ -40,6 +40,7 @@ def test(arguments):
     :raises StepError: a step before the tests fails
     """
     source = odoo_calls.ensure()
+    python_env.ensure_test_tools()
     ensure_browser()
     with postgres.server(POSTGRES, safe=False) as connection:
         odoo = odoo_calls.Odoo(source, FILES, connection)
