@@ -4,14 +4,20 @@ Nothing here knows of Odoo or of a database: what goes in are numbers and
 dictionaries, what comes out too.
 """
 
+from .comparison import below_others, two_proportion_test
 from .incidence import cumulative_incidence
-from .rates import rate, wilson_interval
-from .series import cohort_series, duration
+from .rates import rate, shrunk_rate, wilson_interval
+from .series import cohort_series, duration, flow_series, snapshot_series
 
 __all__ = [
+    "below_others",
     "cohort_series",
     "cumulative_incidence",
     "duration",
+    "flow_series",
     "rate",
+    "shrunk_rate",
+    "snapshot_series",
+    "two_proportion_test",
     "wilson_interval",
 ]

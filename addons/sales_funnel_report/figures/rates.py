@@ -53,3 +53,27 @@ def wilson_interval(part, whole, z=Z_95):
         max(0.0, (centre - margin) / (1 + spread)) if part else 0.0,
         min(1.0, (centre + margin) / (1 + spread)) if part < whole else 1.0,
     ]
+
+
+def shrunk_rate(part, whole, prior, weight=10):
+    """A rate that few tries draw towards what holds in general.
+
+    The posterior mean of a binomial share whose prior is worth ``weight`` tries:
+    the more is known, the less the prior counts.
+
+    :param part: number of successes
+    :param whole: number of tries
+    :param prior: the rate in general, ``None`` when nothing is known
+    :param weight: how many tries the prior counts for
+    :return: float from 0 to 1; ``None`` without a prior
+
+    >>> shrunk_rate(0, 0, 0.2)
+    0.2
+    >>> shrunk_rate(8, 10, 0.2)
+    0.5
+    >>> shrunk_rate(1, 2, None) is None
+    True
+    """
+    if prior is None:
+        return None
+    return (part + weight * prior) / (whole + weight)

@@ -1,5 +1,5 @@
 from .incidence import cumulative_incidence
-from .rates import rate, wilson_interval
+from .rates import rate, shrunk_rate, wilson_interval
 
 
 def duration(counted=None):
@@ -70,6 +70,91 @@ def cohort_series(steps, counts, horizon=None):
     }
 
 
+def flow_series(steps, counts):
+    """The figures of the stays that began in a period.
+
+    :param steps: see :func:`cohort_series`
+    :param counts: what was counted: ``deals`` (one dictionary) and ``steps`` (one
+        dictionary by position of the step)
+    :return: dictionary of plain values, the SERIES of the report
+    """
+    deals = counts.get("deals") or {}
+    counted = counts.get("steps") or {}
+    return {
+        "size": deals.get("size") or 0,
+        "entered": deals.get("entered") or 0,
+        "amount": deals.get("amount") or 0,
+        "steps": [
+            {
+                **_named(step),
+                **{
+                    name: counted.get(rank, {}).get(name) or 0
+                    for name in (
+                        "entered",
+                        "advanced",
+                        "moved_back",
+                        "handed_off",
+                        "lost",
+                        "on_hold",
+                        "still_here",
+                        "amount",
+                    )
+                },
+                "days_in_stay": duration(counted.get(rank, {}).get("days_in_stay")),
+            }
+            for rank, step in enumerate(steps)
+        ],
+    }
+
+
+def snapshot_series(steps, counts, past):
+    """The figures of the deals open at a moment, and what will come of them.
+
+    :param steps: see :func:`cohort_series`
+    :param counts: what was counted: ``deals`` (one dictionary) and ``steps`` (one
+        dictionary by position of the step)
+    :param past: deals that have ended: ``ended`` and ``won`` of all, and by position
+        of the step in ``steps`` those that had reached it
+    :return: dictionary of plain values, the SERIES of the report
+    """
+    deals = counts.get("deals") or {}
+    result = []
+    for rank, step in enumerate(steps):
+        count = counts.get("steps", {}).get(rank) or {}
+        learnt = past["steps"].get(rank) or {}
+        probability = shrunk_rate(
+            learnt.get("won") or 0,
+            learnt.get("ended") or 0,
+            rate(past["won"], past["ended"]),
+        )
+        amount = count.get("amount") or 0
+        result.append(
+            {
+                **_named(step),
+                "count": count.get("count") or 0,
+                "amount": amount,
+                "win_probability": probability,
+                "weighted_amount": None
+                if probability is None
+                else amount * probability,
+                "age_days": duration(count.get("age_days")),
+                "stuck": count.get("stuck") or 0,
+            }
+        )
+    weighted = [step["weighted_amount"] for step in result]
+    return {
+        "size": deals.get("count") or 0,
+        "amount": deals.get("amount") or 0,
+        "weighted_amount": None if None in weighted else sum(weighted),
+        "stuck": sum(step["stuck"] for step in result),
+        "steps": result,
+    }
+
+
+def _named(step):
+    return {key: step[key] for key in ("key", "name", "kind", "color")}
+
+
 def _cohort_steps(steps, counts):
     """The STEP of each step, see :func:`cohort_series`."""
     counted = [counts.get("steps", {}).get(rank) or {} for rank in range(len(steps))]
@@ -79,9 +164,7 @@ def _cohort_steps(steps, counts):
         previous = reached[rank - 1] if rank else None
         result.append(
             {
-                "key": step["key"],
-                "name": step["name"],
-                "kind": step["kind"],
+                **_named(step),
                 "count": reached[rank],
                 "amount": count.get("amount") or 0,
                 "skipped": count.get("skipped") or 0,

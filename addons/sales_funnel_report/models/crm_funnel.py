@@ -29,15 +29,18 @@ class CrmFunnel(models.Model):
         )
         return pipeline or self.search([], limit=1)
 
-    def _get_steps(self, team_id=None, deals=None):
+    def _get_steps(self, team_id=None, deals=None, removed_stages=None):
         """The steps of the funnel, first to last.
 
         :param int team_id: the one team that was asked for, if it was one; a
             funnel that follows the pipeline then shows that team's stages only
         :param SQL deals: subselect of the deals asked for, all by default;
             removed stages in which one of them once stood are steps too
-        :return: list of ``{"key": str, "name": str, "kind": str,
-            "stage_refs": [int]}``
+        :param list removed_stages: the removed stages to take, known already
+        :return: list of ``{"key": str, "name": str, "kind": str, "color": int,
+            "stage_refs": [int]}``, ``color`` as Odoo numbers colors, 0 for none;
+            the step of a removed stage ``is_removed``; ``has_amount`` if the step
+            shows the money of its own documents
         """
         self.ensure_one()
         if not self.follows_stages:
@@ -53,21 +56,24 @@ class CrmFunnel(models.Model):
                     "key": f"stage:{stage.id}",
                     "name": stage.name,
                     "kind": "stage",
+                    "color": stage.color,
                     "stage_refs": [stage.id],
                 },
             )
             for stage in stages
         ]
-        steps += self._get_removed_steps(deals)
+        steps += self._get_removed_steps(deals, removed_stages)
         return [step for _rank, step in sorted(steps, key=lambda ranked: ranked[0])]
 
-    def _get_removed_steps(self, deals):
+    def _get_removed_steps(self, deals, removed_stages):
         """Steps for the stages that are no more, in which ``deals`` once stood.
 
         :return: list of ``(rank, step)``, see :meth:`_get_steps`
         """
         domain = Domain("stage_id", "=", False) & Domain("stage_ref", "!=", False)
-        if deals is not None:
+        if removed_stages is not None:
+            domain &= Domain("stage_ref", "in", removed_stages)
+        elif deals is not None:
             domain &= Domain("lead_id", "in", deals)
         # sudo: only the names of removed stages, and the deals are the user's
         history = self.env["crm.lead.stage.history"].sudo()
@@ -80,7 +86,9 @@ class CrmFunnel(models.Model):
                 "key": f"stage:{stage_ref}",
                 "name": name,
                 "kind": "stage",
+                "color": 0,
                 "stage_refs": [stage_ref],
+                "is_removed": True,
             }
             rank = (stay.stage_is_won, stay.stage_sequence, stage_ref)
             steps.append((rank, step))

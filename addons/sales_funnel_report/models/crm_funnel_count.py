@@ -12,8 +12,10 @@ class CrmFunnelCount(models.AbstractModel):
 
     A *question* is a dictionary:
 
+    - ``lens``: ``cohort``, ``closed``, ``flow`` or ``snapshot``
+    - ``rule``: ``beyond``, ``visited`` or ``strict``
     - ``steps``: the steps, see ``crm.funnel._get_steps``
-    - ``start``, ``end``: naive UTC datetimes, the deals started in [start, end)
+    - ``start``, ``end``: naive UTC datetimes, the period [start, end)
     - ``as_of``: naive UTC datetime, what happened later is not known yet
     - ``window_days``: days after its start for which a deal is looked at, or
       ``None``
@@ -29,7 +31,7 @@ class CrmFunnelCount(models.AbstractModel):
 
     @api.model
     def _count_cohort(self, question, deals, groups=None, owner_of_step=False):
-        """Count how far the deals of a cohort got, by the rule *beyond*.
+        """Count how far the deals that came in or ended in the period got.
 
         :param dict question: see the class
         :param SQL deals: subselect of the ids of the deals asked for
@@ -78,13 +80,14 @@ class CrmFunnelCount(models.AbstractModel):
             WITH %(fact)s,
             member AS (%(groups)s),
             step AS (
-                SELECT fact.lead_id, fact.amount, fact.lost_reason_id, step.*,
+                SELECT fact.lead_id, fact.lost_reason_id, step.*,
+                       fact.amount AS deal_amount, fact.outcome AS deal_outcome,
                        -- what became of the deal belongs to its furthest step
                        CASE WHEN step.rank = fact.furthest THEN fact.outcome END
                            AS outcome
                   FROM fact
             CROSS JOIN LATERAL (VALUES %(step_values)s)
-                    AS step (rank, reached_at, next_at, visited, days, user_id)
+                    AS step (rank, reached_at, next_at, visited, days, user_id, amount)
                  WHERE step.reached_at IS NOT NULL
             )
             SELECT 'deals', part.grp, NULL::int, TO_JSONB(part) - 'grp'
@@ -122,11 +125,13 @@ class CrmFunnelCount(models.AbstractModel):
                        SUM(step.amount) AS amount,
                        COUNT(*) FILTER (WHERE NOT step.visited) AS skipped,
                        COUNT(*) FILTER (WHERE step.outcome = 'lost') AS lost,
-                       SUM(step.amount) FILTER (WHERE step.outcome = 'lost')
+                       SUM(step.deal_amount) FILTER (WHERE step.outcome = 'lost')
                            AS lost_amount,
                        COUNT(*) FILTER (WHERE step.outcome = 'open') AS open,
                        COUNT(*) FILTER (WHERE step.outcome = 'on_hold') AS on_hold,
                        COUNT(*) FILTER (WHERE step.outcome = 'won') AS won,
+                       COUNT(*) FILTER (WHERE step.deal_outcome = 'won')
+                           AS won_in_the_end,
                        %(days_to_next)s AS days_to_next,
                        %(days_in_step)s AS days_in_step
                   FROM step %(joined)s
@@ -142,7 +147,7 @@ class CrmFunnelCount(models.AbstractModel):
                    )
               FROM (
                 SELECT %(of_step)s AS grp, step.rank, step.lost_reason_id,
-                       COUNT(*) AS count, SUM(step.amount) AS amount
+                       COUNT(*) AS count, SUM(step.deal_amount) AS amount
                   FROM step %(joined)s
                  WHERE step.outcome = 'lost'
               GROUP BY %(of_step)s, step.rank, step.lost_reason_id
@@ -174,7 +179,7 @@ class CrmFunnelCount(models.AbstractModel):
             of_start=of_start,
             of_step=of_step,
             of_end=of_end,
-            step_values=self._step_values(len(question["steps"]), owner_of_step),
+            step_values=self._step_values(question["steps"], owner_of_step),
             cycle_days=self._duration_sql(SQL("happened.cycle_days")),
             days_to_next=self._duration_sql(
                 self._days_sql(SQL("step.next_at - step.reached_at"))
@@ -183,70 +188,22 @@ class CrmFunnelCount(models.AbstractModel):
         )
 
     # ------------------------------------------------------------
-    # FACTS: one row for each deal of the cohort
+    # FACTS: one row for each deal
     # ------------------------------------------------------------
 
-    def _fact_query(self, question, deals, with_owner=False):
-        """What is known of each deal of a cohort, as common table expressions of
-        which the last is ``fact``: ``lead_id``, ``start``, ``outcome`` (``won``,
-        ``lost``, ``open``, ``on_hold``), ``life_days`` (to the end, or as long
-        as it was seen), ``amount``, ``furthest`` (position of the furthest
-        step), and for each step ``reached_<n>``, ``visited_<n>``, ``days_<n>``;
-        if ``with_owner``, also ``start_user_id``, ``end_user_id`` and, for each
-        step, ``user_id_<n>``.
+    def _fact_query(self, question, deals=None, with_owner=False):
+        """What is known of each deal of the lens *cohort* or *closed*, as common
+        table expressions of which the last is ``fact``: ``lead_id``, ``start``,
+        ``outcome`` (``won``, ``lost``, ``open``, ``on_hold``), ``life_days`` (to
+        the end, or as long as it was seen), ``amount``, ``furthest`` (position of
+        the furthest step it counts in), and for each step ``reached_<n>``,
+        ``visited_<n>``, ``days_<n>``, ``amount_<n>``; if ``with_owner``, also
+        ``start_user_id``, ``end_user_id`` and, for each step, ``user_id_<n>``.
 
+        :param SQL deals: subselect of the ids of the deals asked for, else all
         :rtype: :class:`odoo.tools.SQL`
         """
-        steps = question["steps"]
-        refs = [
-            (ref, rank) for rank, step in enumerate(steps) for ref in step["stage_refs"]
-        ]
-        # a funnel without steps is counted all the same
-        refs = refs or [(None, None)]
-        columns = []
-        for rank in range(len(steps)):
-            names = {
-                "rank": rank,
-                "reached": SQL.identifier(f"reached_{rank}"),
-                "visited": SQL.identifier(f"visited_{rank}"),
-                "days": SQL.identifier(f"days_{rank}"),
-                "user": SQL.identifier(f"user_id_{rank}"),
-                "stay_days": self._days_sql(
-                    SQL("stay.date_exited - stay.date_entered")
-                ),
-            }
-            columns.append(
-                SQL(
-                    """,
-                    MIN(stay.date_entered) FILTER (WHERE stay.rank >= %(rank)s)
-                        AS %(reached)s,
-                    BOOL_OR(stay.rank = %(rank)s) AS %(visited)s,
-                    SUM(%(stay_days)s) FILTER (
-                        WHERE stay.rank = %(rank)s AND stay.date_exited <= stay.seen_to
-                    ) AS %(days)s
-                    """,
-                    **names,
-                )
-            )
-            if with_owner:
-                columns.append(
-                    SQL(
-                        """,
-                        (ARRAY_AGG(stay.user_id ORDER BY stay.date_entered, stay.id)
-                            FILTER (WHERE stay.rank >= %(rank)s))[1] AS %(user)s
-                        """,
-                        **names,
-                    )
-                )
-        if with_owner:
-            columns.append(
-                SQL(
-                    """,
-                    (ARRAY_AGG(stay.user_id ORDER BY stay.date_entered, stay.id))[1]
-                        AS start_user_id
-                    """
-                )
-            )
+        ranks = range(len(question["steps"]))
         window_days = question["window_days"]
         seen_to = (
             SQL("%s::timestamp", question["as_of"])
@@ -257,17 +214,12 @@ class CrmFunnelCount(models.AbstractModel):
                 timedelta(days=window_days),
             )
         )
+        way_columns, fact_columns, fact_joins = self._rule_queries(
+            question, ranks, with_owner
+        )
         return SQL(
             """
-            cohort AS (
-                SELECT lead_id, MIN(date_entered) AS start
-                  FROM crm_lead_stage_history
-                 WHERE lead_id IN %(deals)s
-              GROUP BY lead_id
-                HAVING MIN(date_entered) >= %(start)s
-                   AND MIN(date_entered) < %(end)s
-                   AND MIN(date_entered) <= %(as_of)s
-            ),
+            cohort AS (%(cohort)s),
             stay AS (
                 SELECT history.id, history.lead_id, history.date_entered,
                        history.date_exited, history.exit_kind, history.stage_is_won,
@@ -308,13 +260,20 @@ class CrmFunnelCount(models.AbstractModel):
                        %(amount_join)s
               ORDER BY stay.lead_id, stay.date_entered DESC, stay.id DESC
             ),
-            way AS (
-                SELECT stay.lead_id, MIN(stay.start) AS start,
-                       MAX(stay.rank) AS furthest,
-                       BOOL_OR(stay.origin = 'inferred') AS inferred
-                       %(columns)s
+            entry AS (
+                SELECT lead_id, start, rank, date_entered AS moment, id, user_id,
+                       CASE WHEN date_exited <= seen_to
+                            THEN date_exited - date_entered END AS spent,
+                       NULL::numeric AS amount, origin = 'inferred' AS inferred
                   FROM stay
-              GROUP BY stay.lead_id
+                       %(other_entries)s
+            ),
+            way AS (
+                SELECT entry.lead_id, MIN(entry.start) AS start,
+                       BOOL_OR(entry.inferred) AS inferred
+                       %(way_columns)s
+                  FROM entry
+              GROUP BY entry.lead_id
             ),
             fact AS MATERIALIZED (
                 SELECT way.*, last_stay.end_user_id, last_stay.outcome,
@@ -322,19 +281,21 @@ class CrmFunnelCount(models.AbstractModel):
                        COALESCE(last_stay.amount, 0) AS amount,
                        %(life_days)s AS life_days,
                        %(age_days)s AS age_days
+                       %(fact_columns)s
                   FROM way
                   JOIN last_stay USING (lead_id)
+                       %(fact_joins)s
                  -- a deal that went up in another one counts there
                  WHERE last_stay.outcome <> 'merged'
             )
             """,
-            deals=deals,
-            start=question["start"],
-            end=question["end"],
-            as_of=question["as_of"],
+            cohort=self._deals_of_lens_query(question, deals),
             seen_to=seen_to,
-            refs=SQL(", ").join(SQL("(%s::int, %s::int)", *ref) for ref in refs),
-            columns=SQL().join(columns),
+            refs=self._stage_values(question),
+            other_entries=self._other_entries_query(question, seen_to),
+            way_columns=way_columns,
+            fact_columns=fact_columns,
+            fact_joins=fact_joins,
             amount=self._amount_sql(question["currency"]),
             amount_join=self._amount_join(question["currency"]),
             life_days=self._days_sql(SQL("last_stay.ended_at - way.start")),
@@ -343,15 +304,265 @@ class CrmFunnelCount(models.AbstractModel):
             ),
         )
 
-    def _step_values(self, size, with_owner):
+    def _deals_of_lens_query(self, question, deals):
+        """The deals that the lens *cohort* or *closed* looks at, with their start.
+
+        :param SQL deals: see :meth:`_fact_query`
+        :rtype: :class:`odoo.tools.SQL`, rows of ``(lead_id, start)``
+        """
+        if question["lens"] == "closed":
+            return SQL(
+                """
+                SELECT ending.lead_id, MIN(life.date_entered) AS start
+                  FROM crm_lead_stage_history ending
+                  JOIN crm_lead_stage_history life USING (lead_id)
+                 WHERE %(asked)s
+                   AND ((
+                        ending.exit_kind = 'lost'
+                        AND ending.date_exited >= %(start)s
+                        AND ending.date_exited < %(end)s
+                        AND ending.date_exited <= %(as_of)s
+                   ) OR (
+                        ending.stage_is_won
+                        AND ending.date_entered >= %(start)s
+                        AND ending.date_entered < %(end)s
+                        AND ending.date_entered <= %(as_of)s
+                        AND COALESCE(ending.date_exited > %(as_of)s, TRUE)
+                   ))
+                   AND NOT EXISTS (
+                       SELECT FROM crm_lead_stage_history later
+                        WHERE later.lead_id = ending.lead_id
+                          AND (later.date_entered, later.id)
+                              > (ending.date_entered, ending.id)
+                          AND later.date_entered <= %(as_of)s
+                   )
+              GROUP BY ending.lead_id
+                """,
+                asked=SQL("TRUE") if deals is None else SQL("lead_id IN %s", deals),
+                start=question["start"],
+                end=question["end"],
+                as_of=question["as_of"],
+            )
+        return SQL(
+            """
+            SELECT lead_id, MIN(date_entered) AS start
+              FROM crm_lead_stage_history
+             WHERE lead_id IN %(deals)s
+          GROUP BY lead_id
+            HAVING MIN(date_entered) >= %(start)s
+               AND MIN(date_entered) < %(end)s
+               AND MIN(date_entered) <= %(as_of)s
+            """,
+            # who came in then was somewhere then; the rest needs no look
+            deals=SQL(
+                """(SELECT lead_id FROM crm_lead_stage_history
+                     WHERE date_entered >= %s AND date_entered < %s)""",
+                question["start"],
+                question["end"],
+            )
+            if deals is None
+            else deals,
+            start=question["start"],
+            end=question["end"],
+            as_of=question["as_of"],
+        )
+
+    def _rule_queries(self, question, ranks, with_owner):
+        """When a deal reached each step, by the rule that is asked for.
+
+        :return: the columns of ``way``, the columns of ``fact`` and its joins, see
+            :meth:`_fact_query`
+        """
+        rule = question["rule"]
+        columns_of_rule = {
+            "beyond": self._first_entry_columns,
+            "visited": self._first_entry_columns,
+            "strict": self._entries_columns,
+        }[rule]
+        way_columns, fact_columns, fact_joins = [], [], []
+        for rank in ranks:
+            names = {
+                "rank": rank,
+                "counts_in": SQL(
+                    "entry.rank >= %s" if rule == "beyond" else "entry.rank = %s", rank
+                ),
+                "spent_days": self._days_sql(SQL("entry.spent")),
+                **{
+                    name: SQL.identifier(f"{name}_{rank}")
+                    for name in (
+                        *("reached", "visited", "days", "amount", "user_id"),
+                        *("moments", "users"),
+                    )
+                },
+            }
+            way_columns.append(columns_of_rule(names, with_owner))
+            way_columns.append(
+                SQL(
+                    """,
+                    SUM(%(spent_days)s) FILTER (WHERE entry.rank = %(rank)s) AS %(days)s,
+                    MAX(entry.amount) FILTER (WHERE entry.rank = %(rank)s) AS %(amount)s
+                    """,
+                    **names,
+                )
+            )
+            if rule == "strict":
+                fact_joins.append(self._strict_join(names))
+                fact_columns.append(self._strict_columns(names, with_owner))
+        if rule == "strict":
+            fact_columns.append(self._strict_furthest(ranks))
+        else:
+            way_columns.append(SQL(", MAX(entry.rank) AS furthest"))
+        if with_owner:
+            way_columns.append(
+                SQL(
+                    """,
+                    (ARRAY_AGG(entry.user_id ORDER BY entry.moment, entry.id))[1]
+                        AS start_user_id
+                    """
+                )
+            )
+        return SQL().join(way_columns), SQL().join(fact_columns), SQL().join(fact_joins)
+
+    def _first_entry_columns(self, names, with_owner):
+        """A step is reached by the first entry that counts in it."""
+        columns = SQL(
+            """,
+            MIN(entry.moment) FILTER (WHERE %(counts_in)s) AS %(reached)s,
+            BOOL_OR(entry.rank = %(rank)s) AS %(visited)s
+            """,
+            **names,
+        )
+        if not with_owner:
+            return columns
+        return SQL(
+            """%(columns)s,
+            (ARRAY_AGG(entry.user_id ORDER BY entry.moment, entry.id)
+                FILTER (WHERE %(counts_in)s))[1] AS %(user_id)s
+            """,
+            columns=columns,
+            **names,
+        )
+
+    def _entries_columns(self, names, with_owner):
+        """All entries of a step: which of them counts, the step before decides."""
+        columns = SQL(
+            """,
+            ARRAY_AGG(entry.moment ORDER BY entry.moment, entry.id)
+                FILTER (WHERE %(counts_in)s) AS %(moments)s
+            """,
+            **names,
+        )
+        if not with_owner:
+            return columns
+        return SQL(
+            """%(columns)s,
+            ARRAY_AGG(entry.user_id ORDER BY entry.moment, entry.id)
+                FILTER (WHERE %(counts_in)s) AS %(users)s
+            """,
+            columns=columns,
+            **names,
+        )
+
+    def _strict_join(self, names):
+        """The first entry of a step when the one before had been reached."""
+        rank = names["rank"]
+        return SQL(
+            """
+            CROSS JOIN LATERAL (
+                SELECT MIN(moment) AS reached
+                  FROM UNNEST(way.%(moments)s) moment
+                 WHERE %(after)s
+            ) %(alias)s
+            """,
+            after=SQL("moment >= %s", SQL.identifier(f"strict_{rank - 1}", "reached"))
+            if rank
+            else SQL("TRUE"),
+            alias=SQL.identifier(f"strict_{rank}"),
+            moments=names["moments"],
+        )
+
+    def _strict_columns(self, names, with_owner):
+        reached = SQL.identifier(f"strict_{names['rank']}", "reached")
+        columns = SQL(
+            ", %(at)s AS %(reached)s, %(at)s IS NOT NULL AS %(visited)s",
+            at=reached,
+            reached=names["reached"],
+            visited=names["visited"],
+        )
+        if not with_owner:
+            return columns
+        return SQL(
+            "%(columns)s, way.%(users)s[ARRAY_POSITION(way.%(moments)s, %(at)s)] AS %(user_id)s",
+            columns=columns,
+            at=reached,
+            users=names["users"],
+            moments=names["moments"],
+            user_id=names["user_id"],
+        )
+
+    def _strict_furthest(self, ranks):
+        reached = [
+            SQL(
+                "CASE WHEN %s IS NOT NULL THEN %s END",
+                SQL.identifier(f"strict_{rank}", "reached"),
+                rank,
+            )
+            for rank in ranks
+        ]
+        return SQL(
+            ", GREATEST(%s) AS furthest", SQL(", ").join(reached or [SQL("NULL::int")])
+        )
+
+    def _stage_values(self, question):
+        """The stages of the steps as rows of ``(stage_ref, rank)``."""
+        refs = [
+            (ref, rank)
+            for rank, step in enumerate(question["steps"])
+            for ref in step["stage_refs"]
+        ]
+        # a funnel without stages is counted all the same
+        return SQL(", ").join(
+            SQL("(%s::int, %s::int)", *ref) for ref in refs or [(None, None)]
+        )
+
+    def _other_entries_query(self, question, seen_to):
+        """The entries into steps that are no stages: a kind of step has its own
+        method, ``_entries_of_<kind>``, which a module that adds a kind adds too.
+
+        It takes a list of ``(rank, step)`` and returns rows of ``(lead_id, rank,
+        moment, user_id, amount)`` as :class:`odoo.tools.SQL`: when each deal
+        reached the step, who had it then, and the money of its own that the step
+        shows, if any.
+        """
+        by_kind = defaultdict(list)
+        for rank, step in enumerate(question["steps"]):
+            if step["kind"] != "stage":
+                by_kind[step["kind"]].append((rank, step))
+        return SQL().join(
+            SQL(
+                """
+             UNION ALL
+                SELECT cohort.lead_id, cohort.start, entry.rank, entry.moment, NULL,
+                       entry.user_id, NULL, entry.amount, FALSE
+                  FROM cohort
+                  JOIN (%(entries)s) entry USING (lead_id)
+                 WHERE entry.moment <= %(seen_to)s
+                """,
+                entries=getattr(self, f"_entries_of_{kind}")(steps),
+                seen_to=seen_to,
+            )
+            for kind, steps in by_kind.items()
+        )
+
+    def _step_values(self, steps, with_owner):
         """The rows of all steps in the facts of a deal, see
         :meth:`_cohort_query`."""
         rows = []
-        for rank in range(size):
-            last = rank + 1 == size
+        for rank, step in enumerate(steps):
+            last = rank + 1 == len(steps)
             rows.append(
                 SQL(
-                    "(%s, %s, %s, %s, %s, %s)",
+                    "(%s, %s, %s, %s, %s, %s, %s)",
                     rank,
                     SQL.identifier("fact", f"reached_{rank}"),
                     SQL("NULL::timestamp")
@@ -362,49 +573,64 @@ class CrmFunnelCount(models.AbstractModel):
                     SQL.identifier("fact", f"user_id_{rank}")
                     if with_owner
                     else SQL("NULL::int"),
+                    SQL("COALESCE(%s, 0)", SQL.identifier("fact", f"amount_{rank}"))
+                    if step.get("has_amount")
+                    else SQL("fact.amount"),
                 )
             )
         return SQL(", ").join(
-            rows or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, 0, 0)")]
+            rows or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, 0, 0, 0)")]
         )
 
     @api.model
-    def _reached_query(self, question, step_key, owner_id=None):
-        """The deals that reached a step, whoever asks.
+    def _deals_query(
+        self, question, step=None, what=None, owner_id=None, lost_reason_id=None
+    ):
+        """The deals behind one figure, whoever asks.
 
         :param dict question: see the class
-        :param str step_key: key of one of the question's steps
-        :param int owner_id: only those that reached it with this salesperson
-            (``False``: with nobody)
+        :param str step: key of one of the question's steps, else all deals
+        :param str what: what became of them, the name of the figure; else all
+        :param int owner_id: only those that had this salesperson then (``False``:
+            nobody)
+        :param int lost_reason_id: only those lost for it (``False``: for none)
         :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
         """
-        ranks = {step["key"]: rank for rank, step in enumerate(question["steps"])}
-        if step_key not in ranks:
+        rank = self._rank_of(question, step)
+        if rank is None and step is not None:
             return SQL("(SELECT NULL::int WHERE FALSE)")
-        rank = ranks[step_key]
-        owned = SQL()
+        conditions = []
+        owner = SQL("end_user_id" if what else "start_user_id")
+        if rank is not None:
+            owner = SQL.identifier(f"user_id_{rank}")
+            conditions.append(SQL("%s IS NOT NULL", SQL.identifier(f"reached_{rank}")))
+        if what == "skipped" and rank is not None:
+            conditions.append(SQL("NOT %s", SQL.identifier(f"visited_{rank}")))
+        elif what:
+            conditions.append(SQL("outcome = %s", what))
+            if rank is not None:
+                conditions.append(SQL("furthest = %s", rank))
+        if lost_reason_id is not None:
+            conditions.append(
+                SQL(
+                    "lost_reason_id IS NOT DISTINCT FROM %s::int",
+                    lost_reason_id or None,
+                )
+            )
         if owner_id is not None:
-            owned = SQL(
-                "AND fact.%s IS NOT DISTINCT FROM %s::int",
-                SQL.identifier(f"user_id_{rank}"),
-                owner_id or None,
+            conditions.append(
+                SQL("%s IS NOT DISTINCT FROM %s::int", owner, owner_id or None)
             )
         return SQL(
-            "(WITH %(fact)s SELECT lead_id FROM fact WHERE fact.%(reached)s IS NOT NULL %(owned)s)",
-            fact=self._fact_query(
-                question,
-                # who came in then was somewhere then; the rest needs no look
-                SQL(
-                    """(SELECT lead_id FROM crm_lead_stage_history
-                         WHERE date_entered >= %s AND date_entered < %s)""",
-                    question["start"],
-                    question["end"],
-                ),
-                with_owner=owner_id is not None,
-            ),
-            reached=SQL.identifier(f"reached_{rank}"),
-            owned=owned,
+            "(WITH %s SELECT lead_id FROM fact WHERE %s)",
+            self._fact_query(question, with_owner=owner_id is not None),
+            SQL(" AND ").join(conditions or [SQL("TRUE")]),
         )
+
+    def _rank_of(self, question, step_key):
+        """:return: position of the step with that key, ``None`` if there is none"""
+        ranks = {step["key"]: rank for rank, step in enumerate(question["steps"])}
+        return ranks.get(step_key)
 
     @api.model
     def _count_cycle_p90(self, question, deals):
@@ -426,7 +652,7 @@ class CrmFunnelCount(models.AbstractModel):
                        ) cohort
                  WHERE won.stage_is_won
                    AND won.lead_id IN %(deals)s
-                   AND won.date_entered > %(as_of)s::timestamp - INTERVAL '2 years'
+                   AND won.date_entered >= %(as_of)s::timestamp - INTERVAL '2 years'
                    AND won.date_entered <= %(as_of)s
                    AND (won.date_exited IS NULL OR won.date_exited > %(as_of)s)
                 """,

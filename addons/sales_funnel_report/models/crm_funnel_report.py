@@ -8,9 +8,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.orm.domains import DomainAnd, DomainCondition
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
-from ..figures import cohort_series
+from ..figures import below_others, cohort_series, flow_series, snapshot_series
 
 OPTIONS = {
     "funnel_id",
@@ -49,35 +49,25 @@ class CrmFunnelReport(models.AbstractModel):
             raise UserError(
                 self.env._("The filter is not valid: %(error)s", error=error)
             ) from error
-        team_id = self._get_team_asked_for(domain)
-        question = self._get_question(options, team_id, deals)
-        horizon = options["horizon_days"]
-        if horizon is None:
-            horizon = self.env["crm.funnel.count"]._count_cycle_p90(question, deals)
+        question = self._get_question(options, self._get_team_asked_for(domain), deals)
         counts = self._count(question, deals)
-        compare = options["compare"]
         compared = None
-        if compare:
-            compare_options = {**options, **compare}
-            compare_question = self._get_question(compare_options, team_id, deals)
+        if options["compare"]:
+            compare_question = self._get_compare_question(question, options)
             compared = self._get_series(
                 compare_question,
-                compare_options,
                 self._count(compare_question, deals).get(None, {}),
-                horizon,
                 domain,
             )
         since = self.env["crm.funnel.count"]._count_history_since()
         return {
-            "options": {**options, "horizon_days": horizon},
+            "options": {**options, "horizon_days": question["horizon_days"]},
             "history_since": since and self._to_user_day(since),
             "currency_id": question["currency"].id,
-            "total": self._get_series(
-                question, options, counts.get(None, {}), horizon, domain
-            ),
+            "total": self._get_series(question, counts.get(None, {}), domain),
             "compare": compared,
-            "groups": self._get_groups(question, options, horizon, domain, deals),
-            "warnings": self._get_warnings(options, counts.get(None, {})),
+            "groups": self._get_groups(question, domain, deals, counts),
+            "warnings": self._get_warnings(question, counts.get(None, {}), since),
         }
 
     # ------------------------------------------------------------
@@ -86,11 +76,11 @@ class CrmFunnelReport(models.AbstractModel):
 
     def _get_lenses(self):
         """:return: the lenses that can be asked for"""
-        return ["cohort"]
+        return ["cohort", "closed", "flow", "snapshot"]
 
     def _get_rules(self):
         """:return: the rules that can be asked for"""
-        return ["beyond"]
+        return ["beyond", "visited", "strict"]
 
     def _read_options(self, options):
         """Check the options and fill in what was left out.
@@ -245,18 +235,50 @@ class CrmFunnelReport(models.AbstractModel):
     # QUESTION
     # ------------------------------------------------------------
 
-    def _get_question(self, options, team_id, deals):
-        """:return: what ``crm.funnel.count`` takes"""
+    def _get_question(self, options, team_id, deals, removed_stages=None):
+        """:return: what ``crm.funnel.count`` takes, and what the figures need"""
         funnel = self.env["crm.funnel"].browse(options["funnel_id"])
-        return {
-            "steps": funnel._get_steps(team_id=team_id, deals=deals),
+        question = {
+            "lens": options["lens"],
+            "rule": options["rule"],
+            "steps": funnel._get_steps(
+                team_id=team_id, deals=deals, removed_stages=removed_stages
+            ),
             "start": self._to_utc(options["date_from"]),
             "end": self._to_utc(options["date_to"]),
             "as_of": fields.Datetime.to_datetime(options["as_of"]),
             "window_days": options["window_days"],
+            "horizon_days": options["horizon_days"],
+            "groupby": options["groupby"],
             "currency": self.env.company.currency_id,
             "team_id": team_id,
+            "funnel_id": funnel.id,
         }
+        return self._learn_from_past(question, deals) if deals else question
+
+    def _learn_from_past(self, question, deals):
+        """Complete a question by what the past of the deals asked for tells."""
+        counting = self.env["crm.funnel.count"]
+        if question["lens"] == "snapshot":
+            return {**question, "past": counting._count_past(question, deals)}
+        if question["lens"] != "flow" and question["horizon_days"] is None:
+            horizon = counting._count_cycle_p90(question, deals)
+            return {**question, "horizon_days": horizon}
+        return question
+
+    def _get_compare_question(self, question, options):
+        """The question of the second total: the same, for another period. Of a
+        snapshot, which has no period, it is the last moment of that period.
+        """
+        compared = {
+            **question,
+            "start": self._to_utc(options["compare"]["date_from"]),
+            "end": self._to_utc(options["compare"]["date_to"]),
+        }
+        if question["lens"] == "snapshot":
+            last_moment = compared["end"] - relativedelta(seconds=1)
+            compared["as_of"] = min(question["as_of"], last_moment)
+        return compared
 
     def _to_utc(self, day):
         """The first moment of a day of the user, as a naive UTC datetime."""
@@ -294,18 +316,59 @@ class CrmFunnelReport(models.AbstractModel):
 
     def _count(self, question, deals, groups=None, owner_of_step=False):
         """Hook: what is counted, see ``crm.funnel.count``."""
-        return self.env["crm.funnel.count"]._count_cohort(
-            question, deals, groups=groups, owner_of_step=owner_of_step
-        )
+        counting = self.env["crm.funnel.count"]
+        count = {
+            "cohort": counting._count_cohort,
+            "closed": counting._count_cohort,
+            "flow": counting._count_flow,
+            "snapshot": counting._count_snapshot,
+        }[question["lens"]]
+        return count(question, deals, groups=groups, owner_of_step=owner_of_step)
 
-    def _get_series(self, question, options, counts, horizon, domain, owner_id=None):
-        """The figures of one set of deals, each step with its domain."""
-        series = cohort_series(question["steps"], counts, horizon)
-        self._name_lost_reasons(series)
-        for step in series["steps"]:
-            step["domain"] = self._get_step_domain(
-                question, options, domain, step["key"], owner_id
-            )
+    def _get_series(self, question, counts, domain, owner_id=None):
+        """Hook: the figures of one set of deals, each with the domain of the deals
+        behind it.
+
+        :param dict question: see :meth:`_get_question`
+        :param dict counts: what was counted of these deals
+        :param Domain domain: the deals asked for
+        :param owner_id: the salesperson at the time of each step, if that is what
+            the deals are grouped by
+        :rtype: dict
+        """
+        if question["lens"] == "flow":
+            series = flow_series(question["steps"], counts)
+            outcomes = [
+                *("advanced", "moved_back", "handed_off"),
+                *("lost", "on_hold", "still_here"),
+            ]
+        elif question["lens"] == "snapshot":
+            series = snapshot_series(question["steps"], counts, question["past"])
+            outcomes = []
+        else:
+            series = cohort_series(question["steps"], counts, question["horizon_days"])
+            outcomes = ["won", "lost", "open", "on_hold"]
+            self._name_lost_reasons(series)
+            series["domains"] = {
+                what or "size": self._get_domain(question, domain, None, what, owner_id)
+                for what in (None, *outcomes)
+            }
+            outcomes.append("skipped")
+        for rank, step in enumerate(series["steps"]):
+            place = (question, domain, step["key"])
+            step["domain"] = self._get_domain(*place, owner_id=owner_id)
+            step["domains"] = {
+                what: self._get_domain(*place, what, owner_id) for what in outcomes
+            }
+            for reason in step.get("lost_reasons", []):
+                reason["domain"] = self._get_domain(
+                    *place, "lost", owner_id, lost_reason_id=reason["id"] or False
+                )
+            if question["lens"] == "snapshot":
+                limit = question["past"]["steps"][rank]["stuck_days"]
+                step["domains"]["stuck"] = self._get_domain(
+                    *place, "stuck", owner_id, longer_than=limit
+                )
         return series
 
     def _name_lost_reasons(self, series):
@@ -324,36 +387,62 @@ class CrmFunnelReport(models.AbstractModel):
         for reason in reasons:
             reason["name"] = names.get(reason["id"], self.env._("No reason given"))
 
-    def _get_step_domain(self, question, options, domain, key, owner_id=None):
-        """The domain of the deals that reached a step: it describes the question,
-        so that it stays short and is answered by the same count.
+    def _get_domain(
+        self, question, domain, step_key, what=None, owner_id=None, **details
+    ):
+        """The domain of the deals behind a figure: it describes the question, so
+        that it stays short and is answered by the same count.
+
+        :param dict question: see :meth:`_get_question`
+        :param Domain domain: the deals asked for
+        :param str step_key: the step, or ``None`` for the funnel as a whole
+        :param str what: the name of the figure, or ``None`` for all deals of the step
+        :param details: see ``crm.funnel.count._deals_query``
+        :rtype: list
         """
         described = {
-            key_: options[key_]
-            for key_ in ("funnel_id", "date_from", "date_to", "as_of", "window_days")
-            if options[key_] is not None
+            "funnel_id": question["funnel_id"],
+            "lens": question["lens"],
+            "as_of": fields.Datetime.to_string(question["as_of"]),
+            **details,
         }
-        described["step"] = key
-        if question["team_id"]:
-            described["team_id"] = question["team_id"]
+        if question["lens"] != "snapshot":
+            described["start"] = fields.Datetime.to_string(question["start"])
+            described["end"] = fields.Datetime.to_string(question["end"])
+        if question["lens"] in ("cohort", "closed"):
+            described["rule"] = question["rule"]
+            described["window_days"] = question["window_days"]
+        removed = [
+            step["stage_refs"][0]
+            for step in question["steps"]
+            if step.get("is_removed")
+        ]
+        described.update(
+            team_id=question["team_id"],
+            removed_stages=removed,
+            step=step_key,
+            what=what,
+        )
+        described = {
+            key: value for key, value in described.items() if value not in (None, [])
+        }
         if owner_id is not None:
             described["owner_id"] = owner_id
         value = json.dumps(described, sort_keys=True, separators=(",", ":"))
         return list(domain & Domain("funnel_step_reached", "=", value))
 
     @api.model
-    def _get_reached_query(self, description):
-        """The deals that a step's domain stands for.
+    def _get_deals_query(self, description):
+        """The deals that a figure's domain stands for.
 
-        :param str description: what :meth:`_get_step_domain` wrote
+        :param str description: what :meth:`_get_domain` wrote
         :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
         :raise UserError: when it is not such a description
         """
         try:
             described = json.loads(description)
-            step = described.pop("step")
-            team_id = described.pop("team_id", None)
-            owner_id = described.pop("owner_id", None)
+            question = self._read_description(described)
+            return self.env["crm.funnel.count"]._deals_query(question, **described)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 self.env._(
@@ -361,12 +450,38 @@ class CrmFunnelReport(models.AbstractModel):
                     value=description,
                 )
             ) from error
-        question = self._get_question(self._read_options(described), team_id, None)
-        return self.env["crm.funnel.count"]._reached_query(question, step, owner_id)
 
-    def _get_groups(self, question, options, horizon, domain, deals):
-        """The groups of the report, in the order Odoo would show them."""
-        spec = options["groupby"]
+    def _read_description(self, described):
+        """Take out of a description what is the question; what remains is what is
+        asked of its deals.
+
+        :raise UserError, ValueError, KeyError, TypeError: what is no question
+        """
+        team_id = described.pop("team_id", None)
+        removed_stages = described.pop("removed_stages", [])
+        return {
+            "lens": self._read_choice(
+                {"lens": described.pop("lens")}, "lens", self._get_lenses()
+            ),
+            "rule": self._read_choice(
+                {"rule": described.pop("rule", "beyond")}, "rule", self._get_rules()
+            ),
+            "steps": self._read_funnel(described.pop("funnel_id"))._get_steps(
+                team_id=team_id, removed_stages=removed_stages
+            ),
+            "start": fields.Datetime.to_datetime(described.pop("start", None)),
+            "end": fields.Datetime.to_datetime(described.pop("end", None)),
+            "as_of": fields.Datetime.to_datetime(described.pop("as_of")),
+            "window_days": described.pop("window_days", None),
+            "currency": self.env.company.currency_id,
+        }
+
+    def _get_groups(self, question, domain, deals, counts):
+        """The groups of the report, in the order Odoo would show them.
+
+        :param dict counts: what was counted of all deals
+        """
+        spec = question["groupby"]
         if not spec:
             return []
         if spec == OWNER_OF_STEP:
@@ -383,21 +498,40 @@ class CrmFunnelReport(models.AbstractModel):
             counted = self._count(question, deals, groups=member)
             groups = self._get_field_groups(leads, spec, domain, counted)
         result = []
-        for value, label, group_domain, counts, owner_id in groups:
+        for value, label, group_domain, group_counts, owner_id in groups:
             whole_domain = domain & Domain(group_domain)
             # who owned the deal at a step is told by the step's own domain
             step_domain = whole_domain if owner_id is None else domain
+            series = self._get_series(question, group_counts, step_domain, owner_id)
+            if question["lens"] in ("cohort", "closed") and owner_id is None:
+                self._mark_below_others(series, group_counts, counts.get(None, {}))
             result.append(
                 {
                     "value": value,
                     "label": label,
                     "domain": list(whole_domain),
-                    "series": self._get_series(
-                        question, options, counts, horizon, step_domain, owner_id
-                    ),
+                    "series": series,
                 }
             )
         return result
+
+    def _mark_below_others(self, series, counts, total_counts):
+        """Say of each step of a group whether significantly fewer deals come to it
+        from the step before than in the other groups together.
+        """
+
+        def reached(counted, rank):
+            return counted.get("steps", {}).get(rank, {}).get("count") or 0
+
+        for rank, step in enumerate(series["steps"]):
+            part, total_part = reached(counts, rank), reached(total_counts, rank)
+            whole = reached(counts, rank - 1)
+            total_whole = reached(total_counts, rank - 1)
+            step["below_others"] = (
+                below_others(part, whole, total_part - part, total_whole - whole)
+                if rank
+                else None
+            )
 
     def _get_field_groups(self, leads, spec, domain, counted):
         """The groups by a field of the deal that have deals in the cohort.
@@ -456,12 +590,25 @@ class CrmFunnelReport(models.AbstractModel):
         ]
         return sorted(groups, key=lambda group: (not group[0], group[1], group[0]))
 
-    def _get_warnings(self, options, counts):
-        """What somebody who decides from these figures has to know.
+    def _get_warnings(self, question, counts, since):
+        """Hook: what somebody who decides from these figures has to know.
 
+        :param dict question: see :meth:`_get_question`
+        :param dict counts: what was counted of all deals
+        :param since: naive UTC datetime of the first stay that is known, or ``None``
         :return: list of sentences
         """
         warnings = []
+        begin = (
+            question["as_of"] if question["lens"] == "snapshot" else question["start"]
+        )
+        if since and begin < since:
+            warnings.append(
+                self.env._(
+                    "The history begins on %(day)s. What happened before is not known.",
+                    day=format_date(self.env, self._to_user_day(since)),
+                )
+            )
         inferred = (counts.get("deals") or {}).get("inferred")
         if inferred:
             warnings.append(
@@ -470,15 +617,15 @@ class CrmFunnelReport(models.AbstractModel):
                     count=inferred,
                 )
             )
-        if options["window_days"]:
+        if question["window_days"] and question["lens"] in ("cohort", "closed"):
             warnings.append(
                 self.env._(
                     "Each deal is looked at for %(days)s days after it came in; what "
                     "happened to it later does not count.",
-                    days=options["window_days"],
+                    days=question["window_days"],
                 )
             )
-        if options["groupby"] == OWNER_OF_STEP:
+        if question["groupby"] == OWNER_OF_STEP:
             warnings.append(
                 self.env._(
                     "Deals change hands: each step counts for the salesperson who had "

@@ -13,6 +13,7 @@ class CrmFunnelStep(models.Model):
     sequence = fields.Integer(default=10)
     kind = fields.Selection([("stage", "Stage")], required=True, default="stage")
     stage_ids = fields.Many2many("crm.stage", string="Stages")
+    color = fields.Integer(help="None: the colour of the stage, if it is one only.")
 
     def _get_step(self):
         """:return: the step as :meth:`crm.funnel._get_steps` has it"""
@@ -22,5 +23,6 @@ class CrmFunnelStep(models.Model):
             "key": f"stage:{one_stage.id}" if one_stage else f"step:{self.id}",
             "name": self.name,
             "kind": self.kind,
+            "color": self.color or (one_stage.color if one_stage else 0),
             "stage_refs": self.stage_ids.ids,
         }

@@ -69,7 +69,7 @@ class CrmLead(models.Model):
             return NotImplemented
         report = self.env["crm.funnel.report"]
         return Domain.OR(
-            Domain("id", "in", report._get_reached_query(description))
+            Domain("id", "in", report._get_deals_query(description))
             for description in value
         )
 
@@ -83,8 +83,12 @@ class CrmLead(models.Model):
         :param dict options: all optional:
 
             - ``funnel_id``: ``crm.funnel``, default Pipeline
-            - ``lens``: ``cohort``, the deals that came in during the period
-            - ``rule``: ``beyond``, reached this step or a later one
+            - ``lens``: ``cohort`` (default), the deals that came in during the
+              period; ``closed``, those won or lost in it; ``flow``, what passed
+              through each step in it; ``snapshot``, what is open at ``as_of``
+            - ``rule``: ``beyond`` (default), reached this step or a later one;
+              ``visited``, was in this step; ``strict``, was in all steps up to
+              this one, one after the other
             - ``date_from``, ``date_to``: ``"YYYY-MM-DD"``, days in the time zone
               of the user, the second one excluded; default the last 12 months
             - ``as_of``: ``"YYYY-MM-DD HH:MM:SS"`` UTC, default now

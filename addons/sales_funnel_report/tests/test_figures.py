@@ -2,13 +2,20 @@ import doctest
 
 from odoo.tests import BaseCase, tagged
 
-from ..figures import cumulative_incidence, incidence, rates, series, wilson_interval
+from ..figures import (
+    comparison,
+    cumulative_incidence,
+    incidence,
+    rates,
+    series,
+    wilson_interval,
+)
 
 
 @tagged("post_install", "-at_install")
 class TestFigures(BaseCase):
     def test_examples_in_the_docstrings(self):
-        for module in (rates, incidence, series):
+        for module in (comparison, rates, incidence, series):
             result = doctest.testmod(module)
             self.assertGreater(result.attempted, 0, module.__name__)
             self.assertFalse(result.failed, module.__name__)

@@ -87,11 +87,22 @@ class TestFunnelReport(FunnelCase):
         return [row[0] for row in values] if len(fnames) == 1 else values
 
     def _assert_drill_down(self, series):
-        """Each step's domain finds as many deals as the step counts."""
+        """Each figure's domain finds as many deals as the figure counts."""
+        leads = self.Lead.with_context(active_test=False)
+        for what, domain in series["domains"].items():
+            self.assertEqual(leads.search_count(domain), series[what], what)
         for step in series["steps"]:
-            found = self.Lead.with_context(active_test=False).search(step["domain"])
+            found = leads.search(step["domain"])
             self.assertEqual(len(found), step["count"], step["name"])
             self.assertEqual(sum(found.mapped("expected_revenue")), step["amount"])
+            for what, domain in step["domains"].items():
+                self.assertEqual(
+                    leads.search_count(domain), step[what], (step["name"], what)
+                )
+            for reason in step["lost_reasons"]:
+                self.assertEqual(
+                    leads.search_count(reason["domain"]), reason["count"], reason
+                )
 
     # ------------------------------------------------------------
     # THE WORKED EXAMPLE
@@ -162,6 +173,198 @@ class TestFunnelReport(FunnelCase):
         self.assertEqual(
             qualified, deals["D1"] | deals["D2"] | deals["D3"] | deals["D5"]
         )
+
+    def test_other_rules(self):
+        deals = self._worked_example()
+        for rule, expected in {
+            "beyond": [5, 4, 2, 1],
+            "visited": [5, 3, 2, 1],
+            "strict": [5, 3, 1, 1],
+        }.items():
+            total = self._report(rule=rule)["total"]
+            self.assertEqual(self._column(total, "count"), expected, rule)
+            self._assert_drill_down(total)
+            by_owner = self._report(rule=rule, groupby="user_id")
+            self._assert_partition(by_owner)
+            by_owner = self._report(rule=rule, groupby="stage_user_id")
+            self._assert_partition(by_owner)
+            for group in by_owner["groups"]:
+                self._assert_drill_down(group["series"])
+        # D2 never was in Qualified: it was lost in New, as far as strict goes
+        self.assertEqual(self._column(total, "lost"), [2, 0, 0, 0])
+        leads = self.Lead.with_context(active_test=False)
+        self.assertEqual(
+            leads.search(total["steps"][0]["domains"]["lost"]),
+            deals["D2"] | deals["D4"],
+        )
+
+    def test_strict_takes_the_entry_after_the_step_before(self):
+        self._play(
+            [
+                ("2026-01-01 09:00:00", self.stage_qualified),
+                ("2026-01-03 09:00:00", self.stage_new),
+                ("2026-01-08 09:00:00", self.stage_qualified),
+                ("2026-01-09 09:00:00", self.stage_new),
+                # in one second: it was there when New was reached, and not later
+                ("2026-01-09 09:00:00", self.stage_proposition),
+            ]
+        )
+        for rule, counts, days in (
+            ("beyond", [1, 1, 1, 0], 0),
+            ("visited", [1, 1, 1, 0], -2),
+            ("strict", [1, 1, 1, 0], 5),
+        ):
+            total = self._report(rule=rule)["total"]
+            self.assertEqual(self._column(total, "count"), counts, rule)
+            self.assertEqual(total["steps"][0]["days_to_next"]["mean"], days, rule)
+
+    def test_closed(self):
+        self._worked_example()
+        report = self._report(lens="closed")
+        total = report["total"]
+        # D4 was lost on day 0, D2 on day 6; D1 was won on day 9
+        self.assertEqual(
+            [total[k] for k in ("size", "won", "lost", "open", "on_hold")],
+            [3, 1, 2, 0, 0],
+        )
+        self.assertEqual(
+            self._column(total, "count", "lost", "won"),
+            [[3, 1, 0], [2, 0, 0], [2, 1, 0], [1, 0, 1]],
+        )
+        self.assertEqual(total["cycle_days"]["mean"], 9)
+        self._assert_drill_down(total)
+        # D6 came in and was won in February
+        report = self._report(
+            lens="closed", date_from="2026-02-01", date_to="2026-03-01"
+        )
+        self.assertEqual(report["total"]["won"], 1)
+        # what happened later is not known yet
+        for as_of, size in (
+            ("2026-01-08 08:59:59", 1),
+            ("2026-01-08 09:00:00", 2),
+            ("2026-01-10 09:00:00", 3),
+        ):
+            total = self._report(lens="closed", as_of=as_of)["total"]
+            self.assertEqual(total["size"], size, as_of)
+            self._assert_drill_down(total)
+
+    def test_closed_is_not_what_came_back(self):
+        lead = self._play([("2026-01-02 09:00:00", self.stage_new)])
+        with self.at("2026-01-05 09:00:00"):
+            self._lose(lead, self.lost_reason)
+        with self.at("2026-01-08 09:00:00"):
+            lead.action_restore()
+        for as_of, size in (("2026-01-07 00:00:00", 1), ("2026-01-09 00:00:00", 0)):
+            total = self._report(lens="closed", as_of=as_of)["total"]
+            self.assertEqual(total["size"], size)
+
+    def test_flow(self):
+        self._worked_example()
+        report = self._report(lens="flow", groupby="stage_user_id")
+        total = report["total"]
+        outcomes = (
+            *("entered", "advanced", "moved_back", "handed_off"),
+            *("lost", "on_hold", "still_here"),
+        )
+        self.assertEqual(
+            self._column(total, *outcomes),
+            [
+                [6, 5, 0, 0, 1, 0, 0],
+                [4, 1, 1, 0, 0, 1, 1],
+                [2, 1, 0, 0, 1, 0, 0],
+                [1, 0, 0, 0, 0, 0, 1],
+            ],
+        )
+        self.assertEqual([total["size"], total["entered"]], [5, 13])
+        self.assertEqual(self._column(total, "amount"), [1350, 1100, 300, 100])
+        # D1 two days, D2 three, D3 one and one, D4 none, D5 four
+        days = total["steps"][0]["days_in_stay"]
+        self.assertEqual([days["n"], days["mean"]], [6, 11 / 6])
+        leads = self.Lead.with_context(active_test=False)
+        stays = self.env["crm.lead.stage.history"].search([])
+        for step in total["steps"]:
+            self.assertEqual(
+                len(leads.search(step["domain"])),
+                len(
+                    stays.filtered(
+                        lambda stay, key=step["key"]: (
+                            f"stage:{stay.stage_ref}" == key
+                            and stay.date_entered.month == 1
+                        )
+                    ).lead_id
+                ),
+            )
+        [qualified] = [step for step in total["steps"] if step["name"] == "Qualified"]
+        for what in ("moved_back", "on_hold", "still_here"):
+            self.assertEqual(len(leads.search(qualified["domains"][what])), 1, what)
+        for what in outcomes:
+            for rank, step in enumerate(total["steps"]):
+                self.assertEqual(
+                    sum(g["series"]["steps"][rank][what] for g in report["groups"]),
+                    step[what],
+                )
+        # what left later has not left yet
+        total = self._report(lens="flow", as_of="2026-01-05 12:00:00")["total"]
+        self.assertEqual(
+            self._column(total, *outcomes),
+            [
+                [5, 3, 0, 0, 1, 0, 1],
+                [2, 0, 0, 0, 0, 0, 2],
+                [1, 0, 0, 0, 0, 0, 1],
+                [0, 0, 0, 0, 0, 0, 0],
+            ],
+        )
+
+    def test_snapshot(self):
+        deals = self._worked_example()
+        total = self._report(lens="snapshot", as_of="2026-01-05 12:00:00")["total"]
+        self.assertEqual(
+            self._column(total, "count", "amount"),
+            [[1, 400], [2, 400], [1, 200], [0, 0]],
+        )
+        self.assertEqual([total["size"], total["amount"]], [4, 1000])
+        # D1 two days and three hours, D3 a day and three hours
+        age = total["steps"][1]["age_days"]
+        self.assertEqual([age["n"], age["mean"]], [2, 1.625])
+        # D4 was lost from New: nothing was won so far
+        self.assertEqual(self._column(total, "win_probability"), [0, 0, 0, 0])
+        self.assertEqual(total["weighted_amount"], 0)
+        total = self._report(lens="snapshot")["total"]
+        self.assertEqual(self._column(total, "count"), [0, 1, 0, 0])
+        # four ended, two were won; of the three in Qualified or further, two
+        self.assertEqual(
+            self._column(total, "win_probability"),
+            [(2 + 5) / 14, (2 + 5) / 13, (2 + 5) / 13, (2 + 5) / 12],
+        )
+        self.assertAlmostEqual(total["weighted_amount"], 300 * 7 / 13)
+        # D3 has been there since January 7; others stayed at most three days
+        self.assertEqual([total["stuck"], total["steps"][1]["stuck"]], [1, 1])
+        leads = self.Lead.with_context(active_test=False)
+        self.assertEqual(
+            leads.search(total["steps"][1]["domains"]["stuck"]), deals["D3"]
+        )
+        self.assertEqual(leads.search(total["steps"][1]["domain"]), deals["D3"])
+
+    def test_snapshot_of_groups_adds_up(self):
+        self._worked_example()
+        report = self._report(
+            lens="snapshot", as_of="2026-01-11 12:00:00", groupby="user_id"
+        )
+        total = report["total"]
+        self.assertEqual(total["size"], 2)
+        self.assertGreater(total["weighted_amount"], 0)
+        for name in ("size", "amount", "weighted_amount", "stuck"):
+            self.assertAlmostEqual(
+                sum(group["series"][name] for group in report["groups"]), total[name]
+            )
+
+    def test_snapshot_compared_with_the_end_of_a_period(self):
+        self._worked_example()
+        report = self._report(
+            lens="snapshot",
+            compare={"date_from": "2025-12-06", "date_to": "2026-01-06"},
+        )
+        self.assertEqual(self._column(report["compare"], "count"), [1, 2, 1, 0])
 
     def test_days_in_step_are_of_finished_stays(self):
         self._worked_example()
@@ -638,9 +841,12 @@ class TestFunnelReport(FunnelCase):
         for value in ("x", "[]", '{"step": 1, "colour": 2}'):
             with self.assertRaises(UserError):
                 self.Lead.search([("funnel_step_reached", "=", value)])
-        self.assertFalse(
-            self.Lead.search([("funnel_step_reached", "=", '{"step":"stage:0"}')])
-        )
+        [term] = self._report()["total"]["steps"][0]["domain"]
+        for name, value in (("step", "stage:0"), ("what", "sold")):
+            described = json.dumps({**json.loads(term[2]), name: value})
+            self.assertFalse(
+                self.Lead.search([("funnel_step_reached", "=", described)])
+            )
 
     def test_without_any_funnel(self):
         self.env["crm.funnel"].search([]).unlink()

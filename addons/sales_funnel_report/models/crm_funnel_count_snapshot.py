@@ -1,0 +1,190 @@
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, models
+from odoo.tools import SQL
+
+# The deals that ended in these years tell what will come of those still open.
+YEARS_TO_LEARN_FROM = 2
+
+
+class CrmFunnelCount(models.AbstractModel):
+    """The lens *snapshot*: the deals that are open at a moment."""
+
+    _inherit = "crm.funnel.count"
+
+    @api.model
+    def _count_snapshot(self, question, deals, groups=None, owner_of_step=False):
+        """Count the deals open at ``as_of`` by the step in which they stand.
+
+        :param dict question: see the class, with ``past``, what
+            :meth:`_count_past` returned
+        :param SQL deals: subselect of the ids of the deals asked for
+        :param SQL groups: see :meth:`_count_cohort`
+        :param bool owner_of_step: group by the salesperson at ``as_of`` instead
+        :return: ``{group: counts}``, the counts as ``figures.snapshot_series`` has
+            them, plus ``inferred`` among those of ``deals``
+        """
+        self.env["crm.lead"].flush_model(["stage_id", "active"])
+        if owner_of_step:
+            group, joined = SQL("standing.user_id"), SQL()
+        elif groups is not None:
+            group, joined = (
+                SQL("member.grp"),
+                SQL("JOIN (%s) member USING (lead_id)", groups),
+            )
+        else:
+            group, joined = SQL("NULL::int"), SQL()
+        counted = self.env.execute_query(
+            SQL(
+                """
+                WITH standing AS MATERIALIZED (%(standing)s)
+                SELECT part.grp, part.total, part.rank,
+                       TO_JSONB(part) - '{grp,total,rank}'::text[]
+                  FROM (
+                    SELECT %(group)s AS grp,
+                           GROUPING(standing.rank) = 1 AS total,
+                           standing.rank,
+                           COUNT(*) AS count,
+                           SUM(standing.amount) AS amount,
+                           COUNT(*) FILTER (WHERE standing.inferred) AS inferred,
+                           COUNT(*) FILTER (WHERE standing.days > limits.days) AS stuck,
+                           %(age_days)s AS age_days
+                      FROM standing
+                 LEFT JOIN (VALUES %(limits)s) AS limits (rank, days) USING (rank)
+                           %(joined)s
+                  GROUP BY %(group)s, GROUPING SETS ((standing.rank), ())
+                  ) part
+                """,
+                standing=self._standing_query(question, deals),
+                limits=SQL(", ").join(
+                    SQL("(%s::int, %s::float8)", rank, past["stuck_days"])
+                    for rank, past in (
+                        question["past"]["steps"] or {None: {"stuck_days": None}}
+                    ).items()
+                ),
+                group=group,
+                joined=joined,
+                age_days=self._duration_sql(SQL("standing.days")),
+            )
+        )
+        result = {}
+        for grp, total, rank, payload in counted:
+            counts = result.setdefault(grp, {"deals": {}, "steps": {}})
+            if total:
+                counts["deals"] = payload
+            elif rank is not None:
+                counts["steps"][rank] = payload
+        return result
+
+    def _deals_query(
+        self, question, step=None, what=None, owner_id=None, longer_than=None, **details
+    ):
+        """See ``crm.funnel.count``.
+
+        :param float longer_than: only those that are there for more days
+        """
+        if question["lens"] != "snapshot":
+            return super()._deals_query(question, step, what, owner_id, **details)
+        conditions = [SQL("TRUE")]
+        if step is not None:
+            conditions.append(SQL("rank = %s", self._rank_of(question, step)))
+        if what == "stuck":
+            conditions.append(SQL("days > %s", longer_than))
+        if owner_id is not None:
+            conditions.append(
+                SQL("user_id IS NOT DISTINCT FROM %s::int", owner_id or None)
+            )
+        return SQL(
+            "(SELECT lead_id FROM (%s) standing WHERE %s)",
+            self._standing_query(question),
+            SQL(" AND ").join(conditions),
+        )
+
+    def _standing_query(self, question, deals=None):
+        """The deals open at ``as_of``, each with the step in which it stands.
+
+        :param SQL deals: subselect of the ids of the deals asked for, else all
+        :rtype: :class:`odoo.tools.SQL`, rows of ``(lead_id, rank, user_id, amount,
+            days, inferred)``; ``days`` as long as the present stay has lasted
+        """
+        return SQL(
+            """
+            SELECT stay.lead_id, step.rank, stay.user_id,
+                   COALESCE(%(amount)s, 0) AS amount,
+                   %(days)s AS days, stay.origin = 'inferred' AS inferred
+              FROM crm_lead_stage_history stay
+         LEFT JOIN (VALUES %(refs)s) AS step (stage_ref, rank)
+                ON step.stage_ref = stay.stage_ref
+                   %(amount_join)s
+             WHERE %(asked)s
+               AND stay.date_entered <= %(as_of)s
+               AND (stay.date_exited IS NULL OR stay.date_exited > %(as_of)s)
+               AND stay.stage_is_won IS NOT TRUE
+            """,
+            amount=self._amount_sql(question["currency"]),
+            amount_join=self._amount_join(question["currency"]),
+            days=self._days_sql(
+                SQL("%s::timestamp - stay.date_entered", question["as_of"])
+            ),
+            refs=self._stage_values(question),
+            asked=SQL("TRUE") if deals is None else SQL("stay.lead_id IN %s", deals),
+            as_of=question["as_of"],
+        )
+
+    @api.model
+    def _count_past(self, question, deals):
+        """What the past of the deals asked for tells of those still open.
+
+        :param dict question: see the class
+        :param SQL deals: subselect of the ids of the deals asked for
+        :return: ``{"ended", "won": deals that ended in the two years before
+            ``as_of`` and those won of them, "steps": {position: {"ended", "won":
+            those that had reached the step, "stuck_days": 90th percentile of the
+            days of the stays there that are over, or None}}}``
+        """
+        as_of = question["as_of"]
+        learnt = {
+            **question,
+            "lens": "closed",
+            "rule": "beyond",
+            "window_days": None,
+            "start": as_of - relativedelta(years=YEARS_TO_LEARN_FROM),
+            "end": as_of + timedelta(seconds=1),
+        }
+        counts = self._count_cohort(learnt, deals).get(None, {})
+        ended = counts.get("deals", {})
+        stuck_days = dict(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT step.rank,
+                           PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY %(days)s)
+                      FROM crm_lead_stage_history stay
+                      JOIN (VALUES %(refs)s) AS step (stage_ref, rank)
+                        ON step.stage_ref = stay.stage_ref
+                     WHERE stay.lead_id IN %(deals)s
+                       AND stay.date_exited <= %(as_of)s
+                  GROUP BY step.rank
+                    """,
+                    days=self._days_sql(SQL("stay.date_exited - stay.date_entered")),
+                    refs=self._stage_values(question),
+                    deals=deals,
+                    as_of=as_of,
+                )
+            )
+        )
+        return {
+            "ended": ended.get("size") or 0,
+            "won": ended.get("won") or 0,
+            "steps": {
+                rank: {
+                    "ended": counts.get("steps", {}).get(rank, {}).get("count") or 0,
+                    "won": counts.get("steps", {}).get(rank, {}).get("won_in_the_end")
+                    or 0,
+                    "stuck_days": stuck_days.get(rank),
+                }
+                for rank in range(len(question["steps"]))
+            },
+        }
