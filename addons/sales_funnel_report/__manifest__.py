@@ -14,6 +14,7 @@
         "views/crm_funnel_views.xml",
         "views/crm_lead_views.xml",
         "views/crm_funnel_report_views.xml",
+        "report/crm_funnel_analysis_views.xml",
         "wizard/crm_lead_stage_history_import_views.xml",
     ],
     "demo": ["demo/crm_lead_demo.xml"],

@@ -2,6 +2,7 @@ from . import test_demo
 from . import test_endings_in_history
 from . import test_figures
 from . import test_funnel_document_drawing
+from . import test_funnel_analysis
 from . import test_funnel_report
 from . import test_funnel_view
 from . import test_history_import
