@@ -168,6 +168,7 @@ def _cohort_steps(steps, counts):
                 "count": reached[rank],
                 "amount": count.get("amount") or 0,
                 "skipped": count.get("skipped") or 0,
+                "not_needed": count.get("not_needed") or 0,
                 "conversion_prev": rate(reached[rank], previous) if rank else None,
                 "conversion_first": rate(reached[rank], reached[0]),
                 "ci": wilson_interval(reached[rank], previous) if rank else None,

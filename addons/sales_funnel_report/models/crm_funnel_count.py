@@ -87,7 +87,10 @@ class CrmFunnelCount(models.AbstractModel):
                            AS outcome
                   FROM fact
             CROSS JOIN LATERAL (VALUES %(step_values)s)
-                    AS step (rank, reached_at, next_at, visited, days, user_id, amount)
+                    AS step (
+                        rank, reached_at, next_at, visited, not_needed, days, user_id,
+                        amount
+                    )
                  WHERE step.reached_at IS NOT NULL
             )
             SELECT 'deals', part.grp, NULL::int, TO_JSONB(part) - 'grp'
@@ -123,7 +126,9 @@ class CrmFunnelCount(models.AbstractModel):
                        step.rank,
                        COUNT(*) AS count,
                        SUM(step.amount) AS amount,
-                       COUNT(*) FILTER (WHERE NOT step.visited) AS skipped,
+                       COUNT(*) FILTER (WHERE NOT step.visited AND NOT step.not_needed)
+                           AS skipped,
+                       COUNT(*) FILTER (WHERE step.not_needed) AS not_needed,
                        COUNT(*) FILTER (WHERE step.outcome = 'lost') AS lost,
                        SUM(step.deal_amount) FILTER (WHERE step.outcome = 'lost')
                            AS lost_amount,
@@ -264,7 +269,8 @@ class CrmFunnelCount(models.AbstractModel):
                 SELECT lead_id, start, rank, date_entered AS moment, id, user_id,
                        CASE WHEN date_exited <= seen_to
                             THEN date_exited - date_entered END AS spent,
-                       NULL::numeric AS amount, origin = 'inferred' AS inferred
+                       NULL::numeric AS amount, origin = 'inferred' AS inferred,
+                       NULL::int AS rank_not_needed
                   FROM stay
                        %(other_entries)s
             ),
@@ -405,6 +411,14 @@ class CrmFunnelCount(models.AbstractModel):
                     **names,
                 )
             )
+            if question["steps"][rank]["kind"] != "stage":
+                way_columns.append(
+                    SQL(
+                        ", COALESCE(BOOL_OR(entry.rank_not_needed = %s), FALSE) AS %s",
+                        rank,
+                        SQL.identifier(f"not_needed_{rank}"),
+                    )
+                )
             if rule == "strict":
                 fact_joins.append(self._strict_join(names))
                 fact_columns.append(self._strict_columns(names, with_owner))
@@ -530,9 +544,9 @@ class CrmFunnelCount(models.AbstractModel):
         method, ``_entries_of_<kind>``, which a module that adds a kind adds too.
 
         It takes a list of ``(rank, step)`` and returns rows of ``(lead_id, rank,
-        moment, user_id, amount)`` as :class:`odoo.tools.SQL`: when each deal
-        reached the step, who had it then, and the money of its own that the step
-        shows, if any.
+        moment, user_id, amount, not_needed)`` as :class:`odoo.tools.SQL`: when each
+        deal reached the step, who had it then, the money of its own that the step
+        shows, if any, and whether the step has no meaning for the deal.
         """
         by_kind = defaultdict(list)
         for rank, step in enumerate(question["steps"]):
@@ -542,11 +556,13 @@ class CrmFunnelCount(models.AbstractModel):
             SQL(
                 """
              UNION ALL
-                SELECT cohort.lead_id, cohort.start, entry.rank, entry.moment, NULL,
-                       entry.user_id, NULL, entry.amount, FALSE
+                SELECT cohort.lead_id, cohort.start,
+                       CASE WHEN NOT entry.not_needed THEN entry.rank END,
+                       entry.moment, NULL, entry.user_id, NULL, entry.amount, FALSE,
+                       CASE WHEN entry.not_needed THEN entry.rank END
                   FROM cohort
                   JOIN (%(entries)s) entry USING (lead_id)
-                 WHERE entry.moment <= %(seen_to)s
+                 WHERE entry.not_needed OR entry.moment <= %(seen_to)s
                 """,
                 entries=getattr(self, f"_entries_of_{kind}")(steps),
                 seen_to=seen_to,
@@ -559,16 +575,19 @@ class CrmFunnelCount(models.AbstractModel):
         :meth:`_cohort_query`."""
         rows = []
         for rank, step in enumerate(steps):
-            last = rank + 1 == len(steps)
+            is_last = rank + 1 == len(steps)
             rows.append(
                 SQL(
-                    "(%s, %s, %s, %s, %s, %s, %s)",
+                    "(%s, %s, %s, %s, %s, %s, %s, %s)",
                     rank,
                     SQL.identifier("fact", f"reached_{rank}"),
                     SQL("NULL::timestamp")
-                    if last
+                    if is_last
                     else SQL.identifier("fact", f"reached_{rank + 1}"),
                     SQL.identifier("fact", f"visited_{rank}"),
+                    SQL("FALSE")
+                    if step["kind"] == "stage"
+                    else SQL.identifier("fact", f"not_needed_{rank}"),
                     SQL.identifier("fact", f"days_{rank}"),
                     SQL.identifier("fact", f"user_id_{rank}")
                     if with_owner
@@ -579,7 +598,8 @@ class CrmFunnelCount(models.AbstractModel):
                 )
             )
         return SQL(", ").join(
-            rows or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, 0, 0, 0)")]
+            rows
+            or [SQL("(0, NULL::timestamp, NULL::timestamp, FALSE, FALSE, 0, 0, 0)")]
         )
 
     @api.model
@@ -604,8 +624,8 @@ class CrmFunnelCount(models.AbstractModel):
         if rank is not None:
             owner = SQL.identifier(f"user_id_{rank}")
             conditions.append(SQL("%s IS NOT NULL", SQL.identifier(f"reached_{rank}")))
-        if what == "skipped" and rank is not None:
-            conditions.append(SQL("NOT %s", SQL.identifier(f"visited_{rank}")))
+        if what in ("skipped", "not_needed") and rank is not None:
+            conditions.append(self._missed_sql(question, rank, what))
         elif what:
             conditions.append(SQL("outcome = %s", what))
             if rank is not None:
@@ -626,6 +646,22 @@ class CrmFunnelCount(models.AbstractModel):
             self._fact_query(question, with_owner=owner_id is not None),
             SQL(" AND ").join(conditions or [SQL("TRUE")]),
         )
+
+    def _missed_sql(self, question, rank, what):
+        """Whether a deal that counts in a step never was there itself.
+
+        :param str what: ``skipped``, or ``not_needed``: the step has no meaning
+            for the deal
+        """
+        not_needed = (
+            SQL("FALSE")
+            if question["steps"][rank]["kind"] == "stage"
+            else SQL.identifier(f"not_needed_{rank}")
+        )
+        if what == "not_needed":
+            return not_needed
+        visited = SQL.identifier(f"visited_{rank}")
+        return SQL("NOT %s AND NOT %s", visited, not_needed)
 
     def _rank_of(self, question, step_key):
         """:return: position of the step with that key, ``None`` if there is none"""

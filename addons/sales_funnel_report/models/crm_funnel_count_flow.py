@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -101,6 +103,8 @@ class CrmFunnelCount(models.AbstractModel):
         :rtype: :class:`odoo.tools.SQL`, rows of ``(lead_id, rank, user_id, amount,
             outcome, days, inferred)``
         """
+        if any(step["kind"] != "stage" for step in question["steps"]):
+            return self._passage_of_facts_query(question, deals)
         return SQL(
             """
             SELECT stay.lead_id, step.rank, stay.user_id, %(amount)s AS amount,
@@ -132,4 +136,49 @@ class CrmFunnelCount(models.AbstractModel):
             start=question["start"],
             end=question["end"],
             as_of=question["as_of"],
+        )
+
+    def _passage_of_facts_query(self, question, deals):
+        """See :meth:`_passage_query`, for steps that are no stays: a deal stands in
+        the furthest step it has reached, until it reaches one that is further.
+        """
+        everything = {
+            **question,
+            **{"lens": "cohort", "rule": "visited", "window_days": None},
+            **{"start": datetime.min, "end": datetime.max},
+        }
+        return SQL(
+            """
+            WITH %(fact)s
+            SELECT fact.lead_id, step.rank, step.user_id, step.amount,
+                   CASE WHEN step.rank < fact.furthest THEN 'advanced'
+                        WHEN fact.outcome IN ('lost', 'on_hold') THEN fact.outcome
+                        ELSE 'still_here' END AS outcome,
+                   CASE WHEN step.rank < fact.furthest THEN %(days)s
+                        WHEN fact.outcome = 'lost'
+                            THEN fact.life_days - %(days_before)s END AS days,
+                   fact.inferred
+              FROM fact
+        CROSS JOIN LATERAL (VALUES %(step_values)s) AS step (
+                       rank, reached_at, next_at, visited, not_needed, days, user_id,
+                       amount
+                   )
+         LEFT JOIN LATERAL (
+                       SELECT MIN(further.reached_at) AS reached_at
+                         FROM (VALUES %(reached)s) AS further (rank, reached_at)
+                        WHERE further.rank > step.rank
+                          AND further.reached_at >= step.reached_at
+                   ) further ON TRUE
+             WHERE step.reached_at >= %(start)s AND step.reached_at < %(end)s
+            """,
+            fact=self._fact_query(everything, deals, with_owner=True),
+            days=self._days_sql(SQL("further.reached_at - step.reached_at")),
+            days_before=self._days_sql(SQL("step.reached_at - fact.start")),
+            step_values=self._step_values(question["steps"], with_owner=True),
+            reached=SQL(", ").join(
+                SQL("(%s, %s)", rank, SQL.identifier("fact", f"reached_{rank}"))
+                for rank in range(len(question["steps"]))
+            ),
+            start=question["start"],
+            end=question["end"],
         )

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 
@@ -109,6 +109,8 @@ class CrmFunnelCount(models.AbstractModel):
         :rtype: :class:`odoo.tools.SQL`, rows of ``(lead_id, rank, user_id, amount,
             days, inferred)``; ``days`` as long as the present stay has lasted
         """
+        if any(step["kind"] != "stage" for step in question["steps"]):
+            return self._standing_of_facts_query(question, deals)
         return SQL(
             """
             SELECT stay.lead_id, step.rank, stay.user_id,
@@ -133,6 +135,35 @@ class CrmFunnelCount(models.AbstractModel):
             as_of=question["as_of"],
         )
 
+    def _standing_of_facts_query(self, question, deals):
+        """See :meth:`_standing_query`, for steps that are no stays: a deal stands in
+        the furthest step it has reached.
+        """
+        everything = {
+            **question,
+            **{"lens": "cohort", "rule": "visited", "window_days": None},
+            **{"start": datetime.min, "end": datetime.max},
+        }
+        return SQL(
+            """
+            WITH %(fact)s
+            SELECT fact.lead_id, step.rank, fact.end_user_id AS user_id,
+                   COALESCE(step.amount, fact.amount) AS amount, %(days)s AS days,
+                   fact.inferred
+              FROM fact
+         LEFT JOIN LATERAL (VALUES %(step_values)s) AS step (
+                       rank, reached_at, next_at, visited, not_needed, days, user_id,
+                       amount
+                   ) ON step.rank = fact.furthest
+             WHERE fact.outcome = 'open'
+            """,
+            fact=self._fact_query(everything, deals),
+            days=self._days_sql(
+                SQL("%s::timestamp - step.reached_at", question["as_of"])
+            ),
+            step_values=self._step_values(question["steps"], with_owner=False),
+        )
+
     @api.model
     def _count_past(self, question, deals):
         """What the past of the deals asked for tells of those still open.
@@ -155,23 +186,17 @@ class CrmFunnelCount(models.AbstractModel):
         }
         counts = self._count_cohort(learnt, deals).get(None, {})
         ended = counts.get("deals", {})
+        finished = {**learnt, "start": datetime.min}
         stuck_days = dict(
             self.env.execute_query(
                 SQL(
                     """
-                    SELECT step.rank,
-                           PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY %(days)s)
-                      FROM crm_lead_stage_history stay
-                      JOIN (VALUES %(refs)s) AS step (stage_ref, rank)
-                        ON step.stage_ref = stay.stage_ref
-                     WHERE stay.lead_id IN %(deals)s
-                       AND stay.date_exited <= %(as_of)s
-                  GROUP BY step.rank
+                    SELECT rank, PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY days)
+                      FROM (%s) passage
+                     WHERE days IS NOT NULL AND rank IS NOT NULL
+                  GROUP BY rank
                     """,
-                    days=self._days_sql(SQL("stay.date_exited - stay.date_entered")),
-                    refs=self._stage_values(question),
-                    deals=deals,
-                    as_of=as_of,
+                    self._passage_query(finished, deals),
                 )
             )
         )

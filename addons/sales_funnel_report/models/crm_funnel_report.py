@@ -353,7 +353,7 @@ class CrmFunnelReport(models.AbstractModel):
                 what or "size": self._get_domain(question, domain, None, what, owner_id)
                 for what in (None, *outcomes)
             }
-            outcomes.append("skipped")
+            outcomes += ["skipped", "not_needed"]
         for rank, step in enumerate(series["steps"]):
             place = (question, domain, step["key"])
             step["domain"] = self._get_domain(*place, owner_id=owner_id)
