@@ -18,6 +18,12 @@ FILES = paths.TESTS / "files"
 # The names under which Odoo looks for a browser.
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 WORKERS = 2
+PHASES = (
+    # Two browsers at once starve each other: they come first, one by one. What a busy
+    # machine made too late gets a second chance, and pytest says so.
+    ("--browser=only", "-n", "0", "--reruns", "1"),
+    ("--browser=without",),
+)
 # Exit code of pytest when it was left without a test.
 NO_TESTS = 5
 # Templates that are kept besides those in use, for going to another branch and back.
@@ -46,14 +52,13 @@ def test(arguments):
         odoo = odoo_calls.Odoo(source, FILES, connection)
         templates = ensure_templates(odoo)
         with copied(odoo, templates.with_addons, f"{COPY}{os.getpid()}") as database:
-            # Two browsers at once starve each other: they come first, one by one.
             codes = {
                 processes.run_in_foreground(
                     make_command(odoo, database, *phase, *arguments),
                     env=odoo.environment,
                     cwd=paths.ROOT,
                 )
-                for phase in (("--browser=only", "-n", "0"), ("--browser=without",))
+                for phase in PHASES
             }
     # What was asked for may be in one of the two only.
     code = max(codes - {NO_TESTS}, default=0) if codes != {NO_TESTS} else NO_TESTS
