@@ -1,34 +1,12 @@
 """The addons come into a database that lived without them, and leave it again."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from contextlib import closing
 from pathlib import Path
 
-import psycopg2
 import pytest
-
-from odoo import sql_db
-from odoo.tools import config
+from own_database import Database
 
 SCRIPTS = Path(__file__).parent / "lifecycle"
 ADDONS = ("sales_funnel_crm", "sales_funnel_report")
-
-# The template of `make test` with the modules underneath says so in its comment.
-FIND_BASE = """
-    SELECT datname
-      FROM pg_database
-     WHERE shobj_description(oid, 'pg_database')
-           LIKE 'sales funnel, made from the modules underneath%'
-  ORDER BY oid DESC
-     LIMIT 1
-"""
-
-# Should this run be killed, the next `make test` knows what to remove.
-MARK = "sales funnel, made from a copy"
 
 # What an addon may leave behind: everything the database is made of, and every
 # record by which Odoo knows it.
@@ -92,122 +70,29 @@ INVENTORY = {
 }
 
 
-class Database:
-    """A copy of a database without the addons."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def create(self):
-        """Make the copy, from the template of `make test`, the database named in
-        the environment, or one installed here and now."""
-        self.drop()
-        with closing(_connect("postgres")) as connection:
-            cursor = connection.cursor()
-            base = os.environ.get("FUNNEL_BASE_DATABASE")
-            if not base:
-                cursor.execute(FIND_BASE)
-                base = (cursor.fetchone() or ("",))[0]
-            if base:
-                cursor.execute(f'CREATE DATABASE "{self.name}" TEMPLATE "{base}"')
-                cursor.execute(f'COMMENT ON DATABASE "{self.name}" IS %s', [MARK])
-        if not base:
-            self.run("--init=crm,sale_crm,sale_management,sale_stock,account,calendar")
-
-    def drop(self):
-        """Remove the database and its files."""
-        sql_db.close_db(self.name)
-        with closing(_connect("postgres")) as connection:
-            connection.cursor().execute(
-                f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)'
-            )
-        shutil.rmtree(config.filestore(self.name), ignore_errors=True)
-
-    def run(self, *options):
-        """Run Odoo once on the database, with ``options``."""
-        self._call("server", "--stop-after-init", *options)
-
-    def run_script(self, name):
-        """Run a script in Odoo's shell.
-
-        :return: what it prints
-        """
-        return self._call("shell", stdin=(SCRIPTS / name).read_text(encoding="utf-8"))
-
-    def take_inventory(self):
-        """All that is in the database, by kind, as sets of readable lines."""
-        inventory = {}
-        with closing(_connect(self.name)) as connection:
-            cursor = connection.cursor()
-            for kind, query in INVENTORY.items():
-                cursor.execute(query)
-                inventory[kind] = {" ".join(map(str, row)) for row in cursor}
-        return inventory
-
-    def _call(self, command, *options, stdin=""):
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "odoo", command),
-                f"--database={self.name}",
-                f"--addons-path={','.join(config['addons_path'])}",
-                f"--data-dir={config['data_dir']}",
-                *("--no-http", "--max-cron-threads=0", "--log-level=warn"),
-                *options,
-            ],
-            env={**os.environ, **_connection_environment()},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        output = done.stdout + done.stderr
-        assert done.returncode == 0, output
-        assert "Traceback" not in output, output
-        return done.stdout
-
-
-def _connection_environment():
-    """How Odoo reaches PostgreSQL here, for those it is started by."""
-    names = {
-        "PGHOST": "db_host",
-        "PGPORT": "db_port",
-        "PGUSER": "db_user",
-        "PGPASSWORD": "db_password",
-    }
-    return {key: str(config[name]) for key, name in names.items() if config[name]}
-
-
-def _connect(database):
-    _name, parameters = sql_db.connection_info_for(database)
-    connection = psycopg2.connect(**parameters)
-    connection.autocommit = True
-    return connection
-
-
 @pytest.fixture(scope="module")
 def life():
     """What the database held before, what was taken over, and what was left."""
-    database = Database(f"funnel_test_{os.getpid()}_lifecycle")
-    try:
-        database.create()
-        database.run_script("live.py")
-        before = database.take_inventory()
+    with Database("lifecycle") as database:
+        database.run_script(SCRIPTS / "live.py")
+        before = _take_inventory(database)
         database.run(f"--init={','.join(ADDONS)}")
-        installed = database.take_inventory()
-        output = database.run_script("leave.py")
-        (answer,) = (
-            line.removeprefix("ANSWER ")
-            for line in output.splitlines()
-            if line.startswith("ANSWER ")
-        )
+        installed = _take_inventory(database)
+        chains = database.run_script(SCRIPTS / "leave.py")
         yield {
             "before": before,
             "installed": installed,
-            "after": database.take_inventory(),
-            **{f"chains_{key}": value for key, value in json.loads(answer).items()},
+            "after": _take_inventory(database),
+            **{f"chains_{key}": value for key, value in chains.items()},
         }
-    finally:
-        database.drop()
+
+
+def _take_inventory(database):
+    """All that is in the database, by kind, as sets of readable lines."""
+    return {
+        kind: {" ".join(map(str, row)) for row in database.query(query)}
+        for kind, query in INVENTORY.items()
+    }
 
 
 def _stay(name, entered, exited=None, kind=None, following=None, **more):

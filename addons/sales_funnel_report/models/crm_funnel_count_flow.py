@@ -144,8 +144,11 @@ class CrmFunnelCount(models.AbstractModel):
         """
         everything = {
             **question,
-            **{"lens": "cohort", "rule": "visited", "window_days": None},
-            **{"start": datetime.min, "end": datetime.max},
+            "lens": "cohort",
+            "rule": "visited",
+            "window_days": None,
+            "start": datetime.min,
+            "end": datetime.max,
         }
         return SQL(
             """

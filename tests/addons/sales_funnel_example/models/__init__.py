@@ -1,0 +1,3 @@
+from . import crm_funnel_step
+from . import crm_funnel_count
+from . import crm_funnel_report
