@@ -87,11 +87,12 @@ class CrmFunnelAnalysis(models.Model):
     merged = fields.Integer(readonly=True)
     still_here = fields.Integer(readonly=True)
     conversion = fields.Float(
+        string="Conversion (%)",
         aggregator="avg",
         readonly=True,
-        help="Of the stays that have ended, the share that moved forward. Deals that "
-        "are still there do not count yet, and merged ones not at all. Totals are "
-        "counted anew, not averaged.",
+        help="How many of 100 stays that have ended moved forward. Deals that are "
+        "still there do not count yet, and merged ones not at all. Totals are counted "
+        "anew, not averaged.",
     )
     days = fields.Float(
         string="Days in Stage",
@@ -181,9 +182,9 @@ class CrmFunnelAnalysis(models.Model):
                    (stay.exit_kind IS NOT DISTINCT FROM 'on_hold')::int AS on_hold,
                    (stay.exit_kind IS NOT DISTINCT FROM 'merged')::int AS merged,
                    (stay.date_exited IS NULL)::int AS still_here,
-                   -- each stay is 1 or 0, so that the mean of any rows is a share
-                   CASE WHEN stay.exit_kind <> 'merged'
-                        THEN (stay.exit_kind = 'advanced')::int::float8
+                   -- each stay is 100 or 0: the mean of any rows is their conversion
+                   CASE WHEN stay.exit_kind = 'advanced' THEN 100::float8
+                        WHEN stay.exit_kind <> 'merged' THEN 0
                    END AS conversion,
                    %(days)s AS days,
                    %(days)s AS days_mean,

@@ -131,26 +131,26 @@ class TestFunnelAnalysis(FunnelAnalysisCase):
         stay = self.History.search(
             [("stage_id", "=", self.stage_new.id), ("exit_kind", "=", "lost")]
         )
-        self.assertEqual(before, 5 / 6)
+        self.assertEqual(before, 500 / 6)
         self.env.cr.execute(
             "UPDATE crm_lead_stage_history SET exit_kind = 'merged' WHERE id = %s",
             stay.ids,
         )
-        self.assertEqual(self._groups("stage_name", "conversion")["New"], 1)
+        self.assertEqual(self._groups("stage_name", "conversion")["New"], 100)
 
     def test_conversion_of_totals_is_counted_anew(self):
         self._worked_example()
         self.assertEqual(
             self._groups("stage_name", "conversion"),
             {
-                "New": 5 / 6,
-                "Qualified": 1 / 3,
-                "Proposition": 1 / 2,
-                # nobody has left it yet: no share at all, and not 0 %
+                "New": 500 / 6,
+                "Qualified": 100 / 3,
+                "Proposition": 50,
+                # nobody has left it yet: no conversion at all, and not 0
                 "Won": False,
             },
         )
-        self.assertEqual(self._groups(None, "conversion"), {None: 7 / 11})
+        self.assertEqual(self._groups(None, "conversion"), {None: 700 / 11})
 
     def test_conversion_in_the_grouping_sets_of_the_pivot(self):
         """The pivot asks for its rows, columns and totals at once."""
@@ -160,7 +160,7 @@ class TestFunnelAnalysis(FunnelAnalysisCase):
             [[], ["stage_name"], ["user_id"], ["stage_name", "user_id"]],
             ["conversion:avg", "days_mean:avg", "stays:sum", "deals:count_distinct"],
         )
-        self.assertEqual(total[0]["conversion:avg"], 7 / 11)
+        self.assertEqual(total[0]["conversion:avg"], 700 / 11)
         self.assertEqual(total[0]["deals:count_distinct"], 5)
         self.assertEqual(
             [row["stage_name"] for row in stages],
@@ -168,7 +168,7 @@ class TestFunnelAnalysis(FunnelAnalysisCase):
         )
         self.assertEqual(
             {row["user_id"][1]: row["conversion:avg"] for row in owners},
-            {self.user_a.name: 4 / 5, self.user_b.name: 3 / 6},
+            {self.user_a.name: 80, self.user_b.name: 50},
         )
         self.assertEqual(
             {
@@ -176,11 +176,11 @@ class TestFunnelAnalysis(FunnelAnalysisCase):
                 for row in cells
             },
             {
-                ("New", self.user_a.name): 1,
-                ("New", self.user_b.name): 3 / 4,
-                ("Qualified", self.user_a.name): 1,
+                ("New", self.user_a.name): 100,
+                ("New", self.user_b.name): 75,
+                ("Qualified", self.user_a.name): 100,
                 ("Qualified", self.user_b.name): 0,
-                ("Proposition", self.user_a.name): 1 / 2,
+                ("Proposition", self.user_a.name): 50,
                 ("Won", self.user_a.name): False,
             },
         )
