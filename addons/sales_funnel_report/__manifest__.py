@@ -16,6 +16,8 @@
         "views/crm_funnel_report_views.xml",
         "report/crm_funnel_analysis_views.xml",
         "wizard/crm_lead_stage_history_import_views.xml",
+        "report/crm_funnel_picture_templates.xml",
+        "report/sales_funnel_document_templates.xml",
     ],
     "demo": ["demo/crm_lead_demo.xml"],
     "assets": {

@@ -24,14 +24,14 @@ def sample_series(names, lens):
     16800.0
     """
     steps = [
-        {"key": f"sample:{rank}", "name": name, "kind": "stage"}
+        {"key": f"sample:{rank}", "name": name, "kind": "stage", "color": 0}
         for rank, name in enumerate(names)
     ]
     makers = {"flow": _sample_flow, "snapshot": _sample_snapshot}
     series = makers.get(lens, _sample_cohort)(steps)
     series["domains"] = {}
     for step in series["steps"]:
-        step.update(color=0, domain=[], domains={})
+        step.update(domain=[], domains={})
     return series
 
 

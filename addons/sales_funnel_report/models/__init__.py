@@ -10,3 +10,6 @@ from . import crm_funnel_count
 from . import crm_funnel_count_flow
 from . import crm_funnel_count_snapshot
 from . import crm_funnel_report
+from . import crm_funnel_question
+from . import crm_funnel_document
+from . import crm_funnel_picture

@@ -1,1 +1,2 @@
 from . import crm_funnel_analysis
+from . import sales_funnel_document

@@ -2,7 +2,15 @@ import doctest
 
 from odoo.tests import BaseCase, tagged
 
-from ..drawing import colors, draw_series, geometry, report, sample, sample_series
+from ..drawing import (
+    colors,
+    draw_series,
+    geometry,
+    page,
+    report,
+    sample,
+    sample_series,
+)
 from .common import FunnelCase
 
 MOVES = [
@@ -17,7 +25,7 @@ JANUARY = {"date_from": "2026-01-01", "date_to": "2026-02-01"}
 @tagged("post_install", "-at_install")
 class TestDrawing(BaseCase):
     def test_examples_in_the_docstrings(self):
-        for module in (geometry, colors, report, sample):
+        for module in (geometry, colors, report, page, sample):
             result = doctest.testmod(module)
             self.assertGreater(result.attempted, 0, module.__name__)
             self.assertFalse(result.failed, module.__name__)

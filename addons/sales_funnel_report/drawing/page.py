@@ -1,0 +1,164 @@
+"""Where the parts of the drawing of a document lie, in units of its width."""
+
+WIDTH = 1000
+GAP = 16
+LABEL = 230
+ASIDE = 280
+# A group's funnel has its labels in the left part of its cell.
+GROUP_LABEL = 0.48
+GROUP_HEAD = 22
+GROUP_ROW = 26
+GROUPS_ABREAST = 4
+
+
+def funnel_rows(size, row_height, x=0, y=0, width=WIDTH, label=LABEL, aside=ASIDE):
+    """The places of the steps of one funnel.
+
+    :param int size: how many steps
+    :param float row_height: of one step
+    :return: list of places, first to last: ``top``, ``label_left``,
+        ``label_right``, ``middle`` of the bands, ``unit`` (how wide one of their
+        units is), ``aside_left``, ``aside_right``, and the ``transform`` that
+        brings a band from its box to its place
+
+    >>> rows = funnel_rows(2, 60)
+    >>> rows[1]["top"], rows[1]["label_right"], rows[1]["aside_left"]
+    (60, 214, 736)
+    >>> rows[1]["transform"]
+    'translate(230 60) scale(4.9 0.6)'
+    """
+    band = width - label - aside
+    return [
+        {
+            "top": top,
+            "label_left": x,
+            "label_right": x + label - GAP,
+            "middle": x + label + band / 2,
+            "unit": band / 100,
+            "aside_left": x + label + band + GAP,
+            "aside_right": x + width,
+            "transform": (
+                f"translate({_short(x + label)} {_short(top)}) "
+                f"scale({_short(band / 100)} {_short(row_height / 100)})"
+            ),
+        }
+        for top in (y + rank * row_height for rank in range(size))
+    ]
+
+
+def group_cells(groups, steps):
+    """The places of small funnels side by side.
+
+    :param int groups: how many
+    :param int steps: how many steps each of them has
+    :return: ``(cells, height)``; a cell has ``left``, ``top``, ``width`` and
+        ``rows`` (see :func:`funnel_rows`)
+
+    >>> cells, height = group_cells(5, 3)
+    >>> [(cell["left"], cell["top"]) for cell in cells][3:]
+    [(768.0, 0), (0.0, 124)]
+    >>> height
+    232
+    """
+    abreast = max(1, min(GROUPS_ABREAST, groups))
+    width = (WIDTH - GAP * 1.5 * (abreast - 1)) / abreast
+    height = GROUP_HEAD + steps * GROUP_ROW + 8
+    cells = []
+    for rank in range(groups):
+        left = rank % abreast * (width + GAP * 1.5)
+        top = rank // abreast * (height + GAP)
+        rows = funnel_rows(
+            steps,
+            GROUP_ROW,
+            x=left,
+            y=top + GROUP_HEAD,
+            width=width,
+            label=width * GROUP_LABEL,
+            aside=0,
+        )
+        cells.append({"left": left, "top": top, "width": width, "rows": rows})
+    lines = -(-groups // abreast)
+    return cells, lines * (height + GAP) - GAP
+
+
+def cells_that_fit(groups, steps, height):
+    """
+    :param int groups: how many
+    :param int steps: how many steps each of them has
+    :param float height: there is for them
+    :return: how many can be drawn, at least those of one line
+
+    >>> cells_that_fit(9, 3, 240), cells_that_fit(9, 3, 100), cells_that_fit(2, 3, 240)
+    (8, 4, 2)
+    """
+    lines = int((height + GAP) / (GROUP_HEAD + steps * GROUP_ROW + 8 + GAP))
+    return min(groups, max(1, lines) * GROUPS_ABREAST)
+
+
+def fill_lines(paragraphs, width, size):
+    """Parts of text put into lines that are not too long.
+
+    :param paragraphs: lists of ``(text, color)``; each begins a line
+    :param float width: there is for a line
+    :param float size: of the letters
+    :return: list of lines, each a list of ``(text, color)``
+
+    >>> fill_lines([[("12 lost", "red"), ("3 open", "blue")], [], [("4 days", "")]], 99, 10)
+    [[('12 lost', 'red'), ('3 open', 'blue')], [('4 days', '')]]
+    >>> fill_lines([[("12 lost", "red"), ("300 open", "blue")]], 70, 10)
+    [[('12 lost', 'red')], [('300 open', 'blue')]]
+    """
+    lines = []
+    most = _letters(width, size)
+    for parts in paragraphs:
+        length = most
+        for whole_text, color in parts:
+            text = shorten(whole_text, width, size)
+            length += len(text) + 3
+            if length > most:
+                lines.append([])
+                length = len(text)
+            lines[-1].append((text, color))
+    return lines
+
+
+def shorten(text, width, size):
+    """A text that fits, roughly: a letter is a little more than half as wide as it
+    is high.
+
+    :param float width: there is for it
+    :param float size: of the letters
+
+    >>> shorten("Qualified", 100, 12), shorten("Proposition sent by mail", 100, 12)
+    ('Qualified', 'Proposition s…')
+    """
+    most = _letters(width, size)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _letters(width, size):
+    return max(2, int(width / (size * 0.58)))
+
+
+def mix(color, share, other="#ffffff"):
+    """A colour mixed from two: some drawers know no transparency.
+
+    :param str color: as ``#rrggbb``
+    :param float share: how much of it there is
+    :return: as ``#rrggbb``
+
+    >>> mix("#000000", 0.5), mix("#2f85d2", 1)
+    ('#808080', '#2f85d2')
+    """
+    parts = (
+        round(
+            int(color[at : at + 2], 16) * share
+            + int(other[at : at + 2], 16) * (1 - share)
+        )
+        for at in (1, 3, 5)
+    )
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def _short(value):
+    return f"{value:.4f}".rstrip("0").rstrip(".")
