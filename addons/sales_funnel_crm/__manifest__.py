@@ -51,6 +51,8 @@
         "demo/res_partner_demo.xml",
         "demo/res_partner_category_demo.xml",
         "demo/crm_phonecall_demo.xml",
+        "demo/product_demo.xml",
+        "demo/sales_flow_demo.xml",
     ],
     "assets": {
         "web.assets_backend": [

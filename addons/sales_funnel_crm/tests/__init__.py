@@ -6,4 +6,5 @@ from . import test_phonecall_http
 from . import test_phonecall_tour
 from . import test_hand_over
 from . import test_customer
+from . import test_demo
 from . import test_partner_tags

@@ -1,15 +1,25 @@
-from contextlib import contextmanager
+from datetime import timedelta
 
 from odoo import api, models
 from odoo.fields import Command
 
+from odoo.addons.sales_funnel_crm.demo.wholesale_months import PRODUCTS
+
 from . import wholesale_year
+
+# For so many days the company has written its quotations in Odoo: those of a whole
+# year would take longer to make than all the rest.
+PAPER_DAYS = 30
+VALID_DAYS = 30
+# What a quotation is for besides goods, at least.
+SERVICE_SHARE = 0.15
 
 
 class CrmFunnelDemo(models.AbstractModel):
     """Makes the year of :mod:`.wholesale_year` happen. Only the demo data calls it."""
 
     _name = "crm.funnel.demo"
+    _inherit = "sales.flow.demo"
     _description = "Sales Funnel Demo Data"
 
     @api.model
@@ -27,15 +37,17 @@ class CrmFunnelDemo(models.AbstractModel):
             [("is_won", "=", False), ("team_ids", "in", [False, team.id])]
         )
         zone = team.company_id.resource_calendar_id.tz or self.env.user.tz or "UTC"
+        demo = self.with_context(now=now, tracking_disable=True, skip_sms=True)
         deals = {}
         for event in wholesale_year.live(now, zone, len(stages)):
-            with self._at(event.moment):
+            with demo._at(event.moment):
                 if event.action == "begin":
-                    deals[event.deal] = self._begin(event.values, team, stages)
+                    deals[event.deal] = demo._begin(event.values, team, stages)
                 else:
-                    happen = getattr(self, f"_{event.action}")
+                    happen = getattr(demo, f"_{event.action}")
                     happen(deals[event.deal], event.values, stages)
-                self.env.flush_all()
+                demo.env.flush_all()
+        demo._write_papers(deals, now)
         self._forecast(self.env["crm.lead"].union(*deals.values()))
         self.env["ir.model.data"]._update_xmlids(
             [
@@ -47,19 +59,6 @@ class CrmFunnelDemo(models.AbstractModel):
     def _deal_xmlid(self, number):
         """:return: external id of the deal; with it the deal goes when the addon does"""
         return f"sales_funnel_report.demo_deal_{number:03d}"
-
-    @contextmanager
-    def _at(self, moment):
-        """Within it, it is ``moment``: what Odoo and the stage history write bears
-        the time of the transaction, and this is where the transaction keeps it.
-        """
-        cr = self.env.cr
-        now = cr.now()
-        cr._now = moment
-        try:
-            yield
-        finally:
-            cr._now = now
 
     def _forecast(self, deals):
         """Let Odoo learn from the whole year what the open deals are worth. Learning
@@ -117,16 +116,22 @@ class CrmFunnelDemo(models.AbstractModel):
         vals = dict(values)
         vals["stage_id"] = stages[vals.pop("stage")].id
         deal.write(vals)
+        if deal.stage_id == stages[-1] and self._is_on_paper() and not deal.order_ids:
+            self._offer(deal)
 
     def _win(self, deal, values, stages):
         deal.write(values)
         deal.action_set_won()
         self._close(deal)
+        if self._is_on_paper():
+            self._sell(deal)
 
     def _lose(self, deal, values, stages):
         reason = self._demo("lost", values["reason"])
         deal.action_set_lost(lost_reason_id=reason.id)
         self._close(deal)
+        deal.order_ids._action_cancel()
+        deal.order_ids.lost_reason_id = reason
 
     def _freeze(self, deal, values, stages):
         if not deal.probability:
@@ -146,9 +151,56 @@ class CrmFunnelDemo(models.AbstractModel):
             user_id=deal.user_id.id,
         )
 
-    def _close(self, deal):
-        # Odoo takes the date of the clock, not that of the transaction
-        deal.date_closed = self.env.cr.now()
+    # ------------------------------------------------------------
+    # DOCUMENTS OF THE LAST DAYS
+    # ------------------------------------------------------------
 
-    def _demo(self, kind, name):
-        return self.env.ref(f"sales_funnel_crm.demo_{kind}_{name}")
+    def _is_on_paper(self):
+        """:return: whether quotations were written in Odoo at this moment"""
+        begin = self.env.context["now"] - timedelta(days=PAPER_DAYS)
+        return self.env.cr.now() >= begin
+
+    def _offer(self, deal):
+        """Send the customer a quotation at the amount that the deal is worth."""
+        products = [self._demo("product", name) for name in self._get_products(deal)]
+        goods = deal.expected_revenue * (1 - SERVICE_SHARE)
+        # a whole kitchen is not made of trays
+        dear_first = sorted(products, key=lambda product: -product.list_price)
+        product = next((p for p in dear_first if p.list_price < goods), dear_first[-1])
+        quantity = goods // product.list_price
+        rest = deal.expected_revenue - quantity * product.list_price
+        lines = [(self._demo("product", "service"), 1, rest)]
+        if quantity:
+            lines.insert(0, (product, quantity, None))
+        self._make_quotation(deal, lines, VALID_DAYS).state = "sent"
+
+    def _get_products(self, deal):
+        """:return: names of the products that a deal may be about"""
+        return next(
+            names
+            for tag, names in PRODUCTS.items()
+            if self._demo("tag", tag) in deal.tag_ids
+        )
+
+    def _sell(self, deal):
+        """Make an order at the amount that the deal was won at."""
+        if not deal.order_ids:
+            self._offer(deal)
+        *goods, service = deal.order_ids.order_line
+        sold = sum(line.price_subtotal for line in goods)
+        service.price_unit = deal.expected_revenue - sold
+        self._confirm(deal.order_ids)
+
+    def _write_papers(self, deals, now):
+        """Deliver and invoice what was ordered, some days after the order.
+
+        :param dict deals: ``{number: crm.lead}``
+        :param now: ``datetime``, when the year ends
+        """
+        done = {}
+        for number, deal in deals.items():
+            for order in deal.order_ids.filtered(lambda order: order.state == "sale"):
+                moment = order.date_order + timedelta(days=1 + number % 6)
+                if moment < now:
+                    done[order] = moment
+        self._do_papers({"deliver": done, "invoice": done})

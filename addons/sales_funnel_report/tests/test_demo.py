@@ -122,12 +122,14 @@ class TestDemo(FunnelCase):
         "demo/crm_demo.xml",
         "demo/res.partner.csv",
         "demo/res_partner_demo.xml",
+        "demo/product_demo.xml",
     )
     NAMES = ("anna", "boris", "chloe")
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.orders_before = cls.env["sale.order"].search([])
         cls.mails_before = cls.env["mail.mail"].search([])
         cls.notified_before = cls.env["mail.notification"].search([])
         user = cls.env.ref("sales_funnel_crm.demo_user_anna", raise_if_not_found=False)
@@ -302,6 +304,39 @@ class TestDemo(FunnelCase):
             [("model", "=", "crm.lead"), ("res_id", "in", self.deals.ids)]
         )
         self.assertFalse(messages, "their date would be the one of the installation")
+
+    def test_the_last_days_are_on_paper(self):
+        """What was offered and sold of late has its documents, at the amounts and the
+        days of the deals."""
+        begin = self.now - timedelta(days=30)
+        orders = self.env["sale.order"].search([]) - self.orders_before
+        self.assertEqual(orders.opportunity_id, orders.opportunity_id & self.deals)
+        won = self.deals.filtered(
+            lambda deal: deal.won_status == "won" and deal.date_closed >= begin
+        )
+        self.assertGreater(len(won), 3)
+        self.assertEqual(won, won.filtered(lambda deal: deal.order_ids.state == "sale"))
+        for deal in won:
+            self.assertEqual(deal.order_ids.date_order, deal.date_closed)
+            self.assertEqual(deal.order_ids.amount_untaxed, deal.expected_revenue)
+        sold = orders.filtered(lambda order: order.state == "sale")
+        self.assertEqual(sold.opportunity_id, won)
+        offered = orders.filtered(lambda order: order.state == "sent").opportunity_id
+        self.assertGreater(len(offered & self.open_deals), 5)
+        cancelled = orders.filtered(lambda order: order.state == "cancel")
+        for order in cancelled:
+            self.assertEqual(order.lost_reason_id, order.opportunity_id.lost_reason_id)
+        self.assertTrue(cancelled.lost_reason_id)
+        for order in orders:
+            self.assertGreaterEqual(order.create_date, begin)
+            self.assertEqual(order.user_id, order.opportunity_id.user_id)
+        delivered = sold.filtered(lambda order: order.delivery_status == "full")
+        self.assertTrue(delivered)
+        for order in delivered:
+            self.assertEqual(order.invoice_ids.mapped("state"), ["posted"])
+            day = order.picking_ids.date_done.date()
+            self.assertEqual(order.invoice_ids.invoice_date, day)
+            self.assertGreater(day, order.date_order.date())
 
     def test_the_year_is_lived_once(self):
         before = self._snapshot()
