@@ -187,26 +187,33 @@ class CrmFunnelDocument(models.AbstractModel):
             "values": []}]}``
         """
         lens = report["options"]["lens"]
-        columns = self._get_columns(lens)
-        rows = [
-            {
-                "name": step["name"],
-                "values": [_get(step, path) for _label, _kind, path in columns],
-            }
-            for step in report["total"]["steps"]
-        ]
-        header = [(label, kind) for label, kind, _path in columns]
+        steps = report["total"]["steps"]
+        table = self._get_steps_table(steps, lens)
         if report["compare"]:
             main = MEASURES[lens][0]
-            header += [
+            table["columns"] += [
                 (self.env._("Compared with"), "count"),
                 (self.env._("Difference"), "count"),
             ]
             for row, step, compared in zip(
-                rows, report["total"]["steps"], report["compare"]["steps"], strict=True
+                table["rows"], steps, report["compare"]["steps"], strict=True
             ):
                 row["values"] += [compared[main], step[main] - compared[main]]
-        return {"columns": header, "rows": rows}
+        return table
+
+    def _get_steps_table(self, steps, lens):
+        """See :meth:`_get_table`."""
+        columns = self._get_columns(lens)
+        return {
+            "columns": [(label, kind) for label, kind, _path in columns],
+            "rows": [
+                {
+                    "name": step["name"],
+                    "values": [_get(step, path) for _label, _kind, path in columns],
+                }
+                for step in steps
+            ],
+        }
 
     def _get_group_table(self, report):
         """The numbers of the groups, a column for each step.

@@ -3,6 +3,7 @@ from . import test_endings_in_history
 from . import test_figures
 from . import test_funnel_document
 from . import test_funnel_document_drawing
+from . import test_funnel_document_file
 from . import test_funnel_analysis
 from . import test_funnel_report
 from . import test_funnel_view
