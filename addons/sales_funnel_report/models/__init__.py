@@ -15,8 +15,3 @@ from . import crm_funnel_document
 from . import crm_funnel_picture
 from . import crm_funnel_spreadsheet
 from . import crm_funnel_file
-from . import crm_milestone_mixin
-from . import account_move
-from . import sale_order_line
-from . import sale_order
-from . import crm_lead_milestones
