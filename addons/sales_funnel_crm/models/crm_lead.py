@@ -32,6 +32,12 @@ class CrmLead(models.Model):
         "Closed: it was real, but it does not go on.\n"
         "Lost: the deal was not made.",
     )
+    lost_note = fields.Text(
+        string="Closing Note",
+        copy=False,
+        help="What happened, in a few words. Some reasons ask for it.",
+    )
+    lost_note_required = fields.Boolean(related="lost_reason_id.note_required")
     on_hold_until = fields.Date(
         copy=False,
         tracking=73,
@@ -94,8 +100,10 @@ class CrmLead(models.Model):
     def action_set_lost(self, **additional_values):
         """End the records: leads as dead or closed, deals as lost.
 
-        :param additional_values: written to the records, ``lost_reason_id`` for one
-        :raise ValidationError: there is no reason, and the settings require one
+        :param additional_values: written to the records, ``lost_reason_id`` and
+            ``lost_note`` for two
+        :raise ValidationError: the settings require a reason, and there is none, or
+            not the note that goes with it
         """
         values = {"on_hold_until": False, "on_hold_note": False, **additional_values}
         frozen = self.filtered("is_on_hold")
@@ -103,10 +111,9 @@ class CrmLead(models.Model):
         for ending, leads in self.grouped(lambda lead: lead._get_ending()).items():
             if self._is_lost_reason_required():
                 # Odoo archives first and gives the reason later
-                reason = {"ending": ending}
-                if "lost_reason_id" in values:
-                    reason["lost_reason_id"] = values["lost_reason_id"]
-                leads.write(reason)
+                given = values.keys() & {"lost_reason_id", "lost_note"}
+                reason = {name: values[name] for name in given}
+                leads.write({"ending": ending, **reason})
             result = super(CrmLead, leads).action_set_lost(
                 **{"ending": ending, **values}
             )
@@ -121,7 +128,7 @@ class CrmLead(models.Model):
         parameters = self.env["ir.config_parameter"].sudo()
         return bool(parameters.get_param("sales_funnel_crm.lost_reason_required"))
 
-    @api.constrains("active", "probability", "lost_reason_id", "ending")
+    @api.constrains("active", "probability", "lost_reason_id", "lost_note", "ending")
     def _check_lost_reason(self):
         if not self._is_lost_reason_required():
             return
@@ -144,6 +151,15 @@ class CrmLead(models.Model):
                         reason=lead.lost_reason_id.display_name,
                         lead=lead.name,
                         ending=lead._get_ending_label(),
+                    )
+                )
+            if lead.lost_note_required and not (lead.lost_note or "").strip():
+                raise ValidationError(
+                    self.env._(
+                        "“%(reason)s” needs a note. Write in the closing note of "
+                        "“%(lead)s” what happened.",
+                        reason=lead.lost_reason_id.display_name,
+                        lead=lead.name,
                     )
                 )
 
@@ -211,7 +227,7 @@ class CrmLead(models.Model):
                 ending=self._get_ending_label(),
                 reason=self.lost_reason_id.display_name,
             )
-            return self._format_note(title)
+            return self._format_note(title, self.lost_note)
         return Markup()
 
     @api.model
@@ -246,6 +262,8 @@ class CrmLead(models.Model):
             back = self.filtered(lambda lead: lead.active and lead.on_hold_until)
             if back:
                 back.write({"on_hold_until": False, "on_hold_note": False})
+            if noted := self.filtered("lost_note"):
+                noted.lost_note = False
         return result
 
     def action_put_on_hold(self, until, note):
@@ -346,11 +364,13 @@ class CrmLead(models.Model):
     @api.readonly
     def get_views(self, views, options=None):
         """Without *Archive* and *Unarchive* in the action menus: a record ends with
-        a reason, is put on hold with a date, and is restored."""
+        a reason, is put on hold with a date, and is restored. Nor can a card be
+        dragged to where it has another end or no reason."""
         result = super().get_views(views, options)
-        active = result["models"][self._name]["fields"].get("active")
-        if active:
-            active["readonly"] = True
+        fields_by_name = result["models"][self._name]["fields"]
+        for name in ("active", "ending", "lost_reason_id"):
+            if name in fields_by_name:
+                fields_by_name[name]["readonly"] = True
         return result
 
     def action_archive_won(self):

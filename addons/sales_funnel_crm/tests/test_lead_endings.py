@@ -246,6 +246,19 @@ class TestLeadEndings(EndingsCase):
         self.assertIn("Closed", body)
         self.assertIn("Moved to Peru", body)
 
+    def test_the_note_stays_with_the_record_until_it_is_back(self):
+        deal = self._leads()
+        self._end(deal, self.reason_any, lost_feedback="<p>Moved to <b>Peru</b></p>")
+        self.assertEqual(deal.lost_note, "Moved to *Peru*")
+        self._flush_tracking()
+        deal.action_restore()
+        self.assertFalse(deal.lost_note)
+        body = self._last_body(deal)
+        self.assertIn("Had ended as Lost: Something else", body)
+        self.assertIn("Moved to *Peru*", body)
+        self._end(deal, self.reason_lost)
+        self.assertFalse(deal.lost_note)
+
     def test_many_leads_and_deals_at_once(self):
         leads = self._leads(30, type="lead")
         deals = self._leads(30)
@@ -452,6 +465,44 @@ class TestLeadEndings(EndingsCase):
                 active = result["models"]["crm.lead"]["fields"]["active"]
                 self.assertTrue(active["readonly"], f"{action} {view_type}")
 
+    def test_no_card_is_dragged_to_another_end(self):
+        """The kanban lets cards be dragged between groups of what may be written."""
+        views = [(False, "kanban"), (False, "list"), (False, "search")]
+        fields = self.Lead.get_views(views)["models"]["crm.lead"]["fields"]
+        for name in ("active", "ending", "lost_reason_id", "won_status"):
+            self.assertTrue(fields[name]["readonly"], name)
+        self.assertFalse(fields["stage_id"]["readonly"])
+
+    def test_what_is_archived_is_not_lost_by_its_probability(self):
+        """Archived with a probability of 0 is lost, for Odoo."""
+        form = self.env.ref("crm.crm_lead_view_form")
+        for view in (
+            form,
+            self.env.ref("crm.crm_case_tree_view_oppor"),
+            self.env.ref("crm.crm_case_tree_view_leads"),
+        ):
+            arch = etree.fromstring(self.Lead.get_view(view.id, view.type)["arch"])
+            (node,) = arch.xpath("//field[@name='probability']")
+            self.assertIn("not active", node.get("readonly"), view.name)
+
+    def test_the_form_asks_for_the_note(self):
+        """of a reason that somebody changes afterwards"""
+        deal = self._leads()
+        self._end(deal, self.reason_lost)
+        with Form(deal, "crm.crm_lead_view_form") as form:
+            form.lost_reason_id = self.reason_any
+            with self.assertRaisesRegex(AssertionError, "lost_note is a required"):
+                form.save()
+            form.lost_note = "They said so"
+        self.assertEqual(deal.lost_note, "They said so")
+        lead = self._leads(type="lead")
+        self._end(lead, self.reason_dead, lead_ending="dead")
+        with Form(lead, "crm.crm_lead_view_form") as form:
+            form.lost_reason_id = self.reason_any
+            with self.assertRaisesRegex(AssertionError, "lost_note is a required"):
+                form.save()
+            form.lost_note = "It was a joke"
+
     def test_no_view_writes_active_or_an_empty_reason(self):
         for view in self.env["ir.ui.view"].search(
             [
@@ -546,6 +597,36 @@ class TestLeadEndings(EndingsCase):
         with self._refused("“Joke” is no reason", ValidationError):
             self._leads().action_set_lost(lost_reason_id=self.reason_dead.id)
 
+    def test_the_rule_asks_for_the_note_of_a_reason(self):
+        self._set_rule()
+        by_code = {"lost_reason_id": self.reason_any.id}
+        for end in (
+            lambda deal: deal.action_set_lost(**by_code),
+            lambda deal: deal.action_set_lost(**by_code, lost_note="  "),
+            lambda deal: deal.write({"active": False, "probability": 0, **by_code}),
+        ):
+            deal = self._leads(probability=20)
+            with self._refused("“Something else” needs a note", ValidationError):
+                end(deal)
+            self.assertTrue(deal.active)
+        deals = self._leads(2)
+        deals[0].action_set_lost(**by_code, lost_note="They moved")
+        deals[1].write(
+            {"active": False, "probability": 0, "lost_note": "So did they", **by_code}
+        )
+        self.assertEqual(deals.mapped("ending"), ["lost", "lost"])
+        with self._refused("needs a note", ValidationError):
+            deals[0].lost_note = False
+        # off, as Odoo has it
+        self._set_rule(required=False)
+        self._leads().action_set_lost(**by_code)
+
+    def test_the_rule_asks_the_dialog_for_no_more(self):
+        self._set_rule()
+        deals = self._leads(2)
+        self._end(deals, self.reason_any, lost_feedback="<p>They moved</p>")
+        self.assertEqual(deals.mapped("lost_note"), ["They moved"] * 2)
+
     def test_the_rule_keeps_the_reason(self):
         self._set_rule()
         deal = self._leads()
@@ -564,6 +645,11 @@ class TestLeadEndings(EndingsCase):
         self.assertIn("without a reason", result["messages"][0]["message"])
         rows[0][4] = "Too dear"
         result = self.Lead.load(fields, rows)
+        self.assertTrue(result["ids"], result["messages"])
+        rows[0][4] = "Something else"
+        result = self.Lead.load(fields, rows)
+        self.assertIn("needs a note", result["messages"][0]["message"])
+        result = self.Lead.load([*fields, "lost_note"], [[*rows[0], "They moved"]])
         self.assertTrue(result["ids"], result["messages"])
 
     def test_the_rule_can_be_taken_back(self):

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools.mail import is_html_empty
+from odoo.tools.mail import html2plaintext, is_html_empty
 
 
 class CrmLeadLost(models.TransientModel):
@@ -80,6 +80,10 @@ class CrmLeadLost(models.TransientModel):
         self.ensure_one()
         self._check_reason()
         self.lead_ids._check_can_end()
+        note = self.lost_feedback
+        self.lead_ids.lost_note = (
+            False if is_html_empty(note) else html2plaintext(note).strip()
+        )
         ending = self.lead_ending
         result = super(
             CrmLeadLost, self.with_context(lead_ending=ending)

@@ -9,7 +9,7 @@ from . import wholesale_year
 
 # For so many days the company has written its quotations in Odoo: those of a whole
 # year would take longer to make than all the rest.
-PAPER_DAYS = 30
+PAPER_DAYS = 21
 VALID_DAYS = 30
 # What a quotation is for besides goods, at least.
 SERVICE_SHARE = 0.15

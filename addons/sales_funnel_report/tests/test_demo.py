@@ -7,6 +7,7 @@ from odoo.tests import BaseCase, tagged
 from odoo.tools import convert_file, mute_logger
 
 from ..demo import wholesale_year
+from ..demo.crm_funnel_demo import PAPER_DAYS
 from .common import FunnelCase
 
 ENDS = {"win": "won", "lose": "lost", "freeze": "frozen", "resume": "open"}
@@ -308,7 +309,7 @@ class TestDemo(FunnelCase):
     def test_the_last_days_are_on_paper(self):
         """What was offered and sold of late has its documents, at the amounts and the
         days of the deals."""
-        begin = self.now - timedelta(days=30)
+        begin = self.now - timedelta(days=PAPER_DAYS)
         orders = self.env["sale.order"].search([]) - self.orders_before
         self.assertEqual(orders.opportunity_id, orders.opportunity_id & self.deals)
         won = self.deals.filtered(
