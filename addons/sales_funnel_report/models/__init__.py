@@ -8,6 +8,7 @@ from . import ir_actions_act_window_view
 from . import ir_ui_view
 from . import crm_funnel_count
 from . import crm_funnel_count_flow
+from . import crm_funnel_count_milestone
 from . import crm_funnel_count_snapshot
 from . import crm_funnel_report
 from . import crm_funnel_question

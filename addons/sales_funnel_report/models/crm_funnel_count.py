@@ -298,7 +298,7 @@ class CrmFunnelCount(models.AbstractModel):
             cohort=self._deals_of_lens_query(question, deals),
             seen_to=seen_to,
             refs=self._stage_values(question),
-            other_entries=self._other_entries_query(question, seen_to),
+            other_entries=self._other_entries_query(question, seen_to, with_owner),
             way_columns=way_columns,
             fact_columns=fact_columns,
             fact_joins=fact_joins,
@@ -406,7 +406,9 @@ class CrmFunnelCount(models.AbstractModel):
                 SQL(
                     """,
                     SUM(%(spent_days)s) FILTER (WHERE entry.rank = %(rank)s) AS %(days)s,
-                    MAX(entry.amount) FILTER (WHERE entry.rank = %(rank)s) AS %(amount)s
+                    MAX(entry.amount) FILTER (
+                        WHERE %(rank)s IN (entry.rank, entry.rank_not_needed)
+                    ) AS %(amount)s
                     """,
                     **names,
                 )
@@ -539,32 +541,45 @@ class CrmFunnelCount(models.AbstractModel):
             SQL("(%s::int, %s::int)", *ref) for ref in refs or [(None, None)]
         )
 
-    def _other_entries_query(self, question, seen_to):
+    def _other_entries_query(self, question, seen_to, with_owner):
         """The entries into steps that are no stages: a kind of step has its own
         method, ``_entries_of_<kind>``, which a module that adds a kind adds too.
 
-        It takes a list of ``(rank, step)`` and returns rows of ``(lead_id, rank,
-        moment, user_id, amount, not_needed)`` as :class:`odoo.tools.SQL`: when each
-        deal reached the step, who had it then, the money of its own that the step
-        shows, if any, and whether the step has no meaning for the deal.
+        It takes the question and a list of ``(rank, step)``, and returns rows of
+        ``(lead_id, rank, moment, amount, not_needed)`` as
+        :class:`odoo.tools.SQL`: when each deal reached the step, the money of its
+        own that the step shows, if any, and whether the step has no meaning for the
+        deal.
         """
         by_kind = defaultdict(list)
         for rank, step in enumerate(question["steps"]):
             if step["kind"] != "stage":
                 by_kind[step["kind"]].append((rank, step))
+        owner = SQL("NULL::int")
+        if with_owner:
+            owner = SQL(
+                """(
+                    SELECT had.user_id FROM crm_lead_stage_history had
+                     WHERE had.lead_id = entry.lead_id
+                       AND had.date_entered <= entry.moment
+                  ORDER BY had.date_entered DESC, had.id DESC
+                     LIMIT 1
+                )"""
+            )
         return SQL().join(
             SQL(
                 """
              UNION ALL
                 SELECT cohort.lead_id, cohort.start,
                        CASE WHEN NOT entry.not_needed THEN entry.rank END,
-                       entry.moment, NULL, entry.user_id, NULL, entry.amount, FALSE,
+                       entry.moment, NULL, %(owner)s, NULL, entry.amount, FALSE,
                        CASE WHEN entry.not_needed THEN entry.rank END
                   FROM cohort
                   JOIN (%(entries)s) entry USING (lead_id)
                  WHERE entry.not_needed OR entry.moment <= %(seen_to)s
                 """,
-                entries=getattr(self, f"_entries_of_{kind}")(steps),
+                owner=owner,
+                entries=getattr(self, f"_entries_of_{kind}")(question, steps),
                 seen_to=seen_to,
             )
             for kind, steps in by_kind.items()
@@ -739,20 +754,34 @@ class CrmFunnelCount(models.AbstractModel):
 
     def _amount_sql(self, currency):
         """The money of a stay in ``currency``, at the rate of the day it began."""
-        if not self._needs_conversion(currency):
-            return SQL("stay.expected_revenue")
-        return SQL(
-            """CASE WHEN stay.currency_id = %s THEN stay.expected_revenue
-                    ELSE ROUND(
-                        stay.expected_revenue / COALESCE(kept_rate.rate, 1)
-                        * COALESCE(asked_rate.rate, 1), %s
-                    ) END""",
-            currency.id,
-            currency.decimal_places,
+        return self._converted_sql(
+            SQL("stay.expected_revenue"), SQL("stay.currency_id"), currency
         )
 
     def _amount_join(self, currency):
-        """The rates that :meth:`_amount_sql` needs: as Odoo has it, the last one
+        """The rates that :meth:`_amount_sql` needs."""
+        return self._rates_join(
+            SQL("stay.currency_id"), currency, SQL("stay.date_entered::date")
+        )
+
+    def _converted_sql(self, amount, kept, currency):
+        """An amount kept in one currency, in ``currency``."""
+        if not self._needs_conversion(currency):
+            return amount
+        return SQL(
+            """CASE WHEN %(kept)s = %(currency)s THEN %(amount)s
+                    ELSE ROUND(
+                        %(amount)s / COALESCE(kept_rate.rate, 1)
+                        * COALESCE(asked_rate.rate, 1), %(digits)s
+                    ) END""",
+            amount=amount,
+            kept=kept,
+            currency=currency.id,
+            digits=currency.decimal_places,
+        )
+
+    def _rates_join(self, kept, currency, day):
+        """The rates that :meth:`_converted_sql` needs: as Odoo has it, the last one
         before the day, else the first one there is, of the company or of all.
         """
         if not self._needs_conversion(currency):
@@ -763,19 +792,20 @@ class CrmFunnelCount(models.AbstractModel):
                     SELECT rate.rate FROM res_currency_rate rate
                      WHERE rate.currency_id = %(currency)s
                        AND (rate.company_id IS NULL OR rate.company_id = %(company)s)
-                  ORDER BY rate.name <= stay.date_entered::date DESC,
+                  ORDER BY rate.name <= %(day)s DESC,
                            rate.company_id,
-                           CASE WHEN rate.name <= stay.date_entered::date
+                           CASE WHEN rate.name <= %(day)s
                                 THEN rate.name END DESC NULLS LAST,
                            rate.name
                      LIMIT 1
                 ) %(alias)s ON TRUE""",
                 currency=wanted,
                 company=self.env.company.root_id.id,
+                day=day,
                 alias=SQL.identifier(alias),
             )
             for alias, wanted in (
-                ("kept_rate", SQL("stay.currency_id")),
+                ("kept_rate", kept),
                 ("asked_rate", SQL("%s", currency.id)),
             )
         )

@@ -1,0 +1,96 @@
+from odoo import models
+from odoo.tools import SQL
+
+# What a milestone is proven by, as fields of the deal: when it was reached, the money
+# of its documents, and how far it is, from which one sees whether it is needed at all.
+DOCUMENTS = {
+    "first_call": ("date_first_call", None, None),
+    "first_meeting": ("date_first_meeting", None, None),
+    "qualified": ("date_qualified", None, None),
+    "quotation_sent": ("date_quotation_sent", "amount_quoted", None),
+    "ordered": ("date_ordered", "amount_ordered", None),
+    "delivered": ("date_delivered", "amount_ordered", "delivery_progress"),
+    "invoiced": ("date_invoiced", "amount_invoiced", "invoice_progress"),
+    "paid": ("date_paid", "amount_paid", "payment_progress"),
+}
+
+
+class CrmFunnelCount(models.AbstractModel):
+    """Steps that documents prove."""
+
+    _inherit = "crm.funnel.count"
+
+    def _entries_of_milestone(self, question, steps):
+        """See ``crm.funnel.count._other_entries_query``."""
+        leads = self.env["crm.lead"]
+        leads.flush_model(
+            [
+                name
+                for _rank, step in steps
+                for name in DOCUMENTS.get(step["milestone"], ())
+                if name
+            ]
+        )
+        return SQL(
+            """
+            SELECT lead.id AS lead_id, step.rank, step.moment,
+                   %(amount)s AS amount, step.not_needed
+              FROM crm_lead lead
+        CROSS JOIN LATERAL (VALUES %(steps)s)
+                AS step (rank, moment, amount, not_needed)
+                   %(amount_join)s
+             WHERE step.moment IS NOT NULL OR step.not_needed
+            """,
+            steps=SQL(", ").join(
+                self._milestone_values(question, rank, step["milestone"])
+                for rank, step in steps
+            ),
+            amount=self._converted_sql(
+                SQL("step.amount"),
+                SQL("lead.documents_currency_id"),
+                question["currency"],
+            ),
+            amount_join=self._rates_join(
+                SQL("lead.documents_currency_id"),
+                question["currency"],
+                SQL("step.moment::date"),
+            ),
+        )
+
+    def _milestone_values(self, question, rank, milestone):
+        """One row of :meth:`_entries_of_milestone`: position, moment, money, and
+        whether it is not needed."""
+        if milestone == "created":
+            moment = SQL(
+                """(SELECT MIN(first.date_entered) FROM crm_lead_stage_history first
+                     WHERE first.lead_id = lead.id)"""
+            )
+            return SQL("(%s, %s, NULL::numeric, FALSE)", rank, moment)
+        date, amount, progress = DOCUMENTS[milestone]
+        moment = SQL.identifier("lead", date)
+        if self.env["crm.lead"]._fields[date].type == "date":
+            moment = self._moment_of_day_sql(question, moment)
+        return SQL(
+            "(%s, %s, %s, %s)",
+            rank,
+            moment,
+            SQL.identifier("lead", amount) if amount else SQL("NULL::numeric"),
+            SQL("COALESCE(%s = 'none', FALSE)", SQL.identifier("lead", progress))
+            if progress
+            else SQL("FALSE"),
+        )
+
+    def _moment_of_day_sql(self, question, day):
+        """A moment for what is known by its day alone: noon, which is on that day in
+        every time zone but the outermost; that of the order if it was made that day;
+        and if ``as_of`` is on that day, not after it.
+        """
+        return SQL(
+            """CASE WHEN %(day)s IS NOT NULL THEN LEAST(
+                CASE WHEN lead.date_ordered::date = %(day)s THEN lead.date_ordered
+                     ELSE %(day)s + INTERVAL '12 hours' END,
+                GREATEST(%(as_of)s::timestamp, %(day)s::timestamp)
+            ) END""",
+            day=day,
+            as_of=question["as_of"],
+        )
