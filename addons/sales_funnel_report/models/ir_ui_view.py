@@ -1,8 +1,9 @@
 from odoo import fields, models
 
 # What may be written in a <funnel/> view; the rest would be a typing error.
-FUNNEL_ATTRIBUTES = {"class", "js_class", "measure", "period", "string"}
-FUNNEL_MEASURES = ("count", "amount")
+FUNNEL_ATTRIBUTES = {"class", "js_class", "lens", "measure", "period", "string"}
+FUNNEL_LENSES = ("cohort", "closed", "flow", "snapshot")
+FUNNEL_MEASURES = ("count", "amount", "weighted_amount")
 FUNNEL_PERIODS = (
     "this_month",
     "last_month",
@@ -37,6 +38,7 @@ class IrUiView(models.Model):
                 node,
             )
         for attribute, values in (
+            ("lens", FUNNEL_LENSES),
             ("measure", FUNNEL_MEASURES),
             ("period", FUNNEL_PERIODS),
         ):

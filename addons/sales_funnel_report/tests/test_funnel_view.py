@@ -51,15 +51,27 @@ class TestFunnelView(FunnelCase):
         self.assertEqual(action.views[0][1], "kanban")
 
     def test_attributes_are_checked(self):
-        self._funnel_view('<funnel string="x" measure="amount" period="this_year"/>')
+        self._funnel_view(
+            '<funnel string="x" lens="closed" measure="amount" period="this_year"/>'
+        )
         for arch, message in (
             ('<funnel colour="red"/>', "no attribute colour"),
+            ('<funnel lens="eye"/>', "“eye” is no lens"),
             ('<funnel measure="weight"/>', "“weight” is no measure"),
             ('<funnel period="yesterday"/>', "“yesterday” is no period"),
             ("<funnel><field name='name'/></funnel>", "nothing inside"),
         ):
             with self.subTest(arch), self.assertRaisesRegex(ValidationError, message):
                 self._funnel_view(arch)
+
+    def test_the_color_of_a_stage_can_be_chosen(self):
+        for view_type in ("list", "form"):
+            arch = etree.fromstring(
+                self.env["crm.stage"].get_view(view_type=view_type)["arch"]
+            )
+            (color,) = arch.xpath("//field[@name='color']")
+            self.assertEqual(color.get("widget"), "color_picker", view_type)
+            self.assertNotEqual(color.get("optional"), "hide", view_type)
 
 
 @tagged("post_install", "-at_install")

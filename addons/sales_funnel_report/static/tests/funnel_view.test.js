@@ -3,21 +3,13 @@ import { press, queryAll, queryAllTexts, queryFirst, queryOne } from "@odoo/hoot
 import { animationFrame, Deferred, mockDate } from "@odoo/hoot-mock";
 import {
     contains,
-    getService,
     makeServerError,
     mockService,
     mountView,
-    mountWithCleanup,
-    onRpc,
-    removeFacet,
-    toggleMenuItem,
-    toggleSaveFavorite,
-    toggleSearchBarMenu,
 } from "@web/../tests/web_test_helpers";
-import { WebClient } from "@web/webclient/webclient";
 
 import {
-    CrmFunnel,
+    chooseInBar,
     defineFunnelModels,
     makeReport,
     makeSeries,
@@ -31,14 +23,18 @@ defineFunnelModels();
 
 const FUNNEL = { type: "funnel", resModel: "crm.lead" };
 
-async function choosePeriod(period) {
-    await contains(".o_funnel_choose_period").click();
-    await contains(`.dropdown-item[data-period=${period}]`).click();
+/** Note which deals are opened. */
+function stepOnOpen() {
+    mockService("action", {
+        doAction({ name, domain }) {
+            expect.step([name, domain]);
+        },
+    });
 }
 
 /** The widths of the bars as parts of the drawing's width. */
-function barWidths(root = document) {
-    return [...root.querySelectorAll(".o_funnel_bar_shape")].map((path) => {
+function barWidths(root = document, shape = ".o_funnel_bar_shape") {
+    return [...root.querySelectorAll(shape)].map((path) => {
         const [, left, right] = path.getAttribute("d").match(/^M([\d.]+) 0H([\d.]+)/);
         return Number(right) - Number(left);
     });
@@ -54,7 +50,8 @@ test("draws each step with its figures", async () => {
         queryAllTexts(".o_funnel_note").map((text) => text.replace(/\s/g, ""))
     ).toEqual(["$20,000", "$16,000", "$8,000"]);
     expect(barWidths()).toEqual([100, 50, 25]);
-    expect(queryAllTexts(".o_funnel_conversion")).toEqual(["50%", "50%"]);
+    expect(queryAllTexts(".o_funnel_conversion strong")).toEqual(["50%", "50%"]);
+    expect(queryAllTexts(".o_funnel_interval")).toEqual(["43% – 57%", "40% – 60%"]);
     expect(queryAllTexts(".o_funnel_of_first")).toEqual([
         "",
         "50% of New",
@@ -68,28 +65,30 @@ test("draws each step with its figures", async () => {
         "15 open",
         "5 on hold",
     ]);
-    expect(queryAllTexts(".o_funnel_skipped")).toEqual(["7 skipped it"]);
-    expect(queryAllTexts(".o_funnel_days_to_next")).toEqual([
-        "3.5 days to the next step",
-        "4 days to the next step",
+    expect(queryAllTexts(".o_funnel_reason")).toEqual(["Too expensive: 40"]);
+    expect(queryAllTexts(".o_funnel_aside_skipped")).toEqual(["7 skipped it"]);
+    expect(queryAllTexts(".o_funnel_remark")).toEqual([
+        "Median days to next: 3.5",
+        "Median days to next: 4",
     ]);
 });
 
-test("shows the numbers behind a rate, and why deals were lost", async () => {
+test("shows the numbers behind a rate and a reason", async () => {
     onFunnelReport(() => makeReport());
     await mountView(FUNNEL);
 
     expect(".o_funnel_conversion:first").toHaveAttribute(
         "data-tooltip",
-        "100 of 200 deals went on from New to Qualified or further: 50%. " +
+        "100 of 200 deals went on from New to Qualified: 50%. " +
             "95% interval: 43% to 57%."
     );
-    expect(queryFirst(".o_funnel_chip_lost").dataset.tooltip).toMatch(
-        /6,000 · Too expensive: 40$/
+    expect(queryFirst(".o_funnel_chip_lost").dataset.tooltip).toMatch(/6,000$/);
+    expect(queryFirst(".o_funnel_reason").dataset.tooltip).toMatch(
+        /^40 of 60 lost deals, worth .*4,000$/
     );
 });
 
-test("shows the figures of all deals, the period and the rule in words", async () => {
+test("shows the figures of all deals, the question and the rule in words", async () => {
     onFunnelReport(() => makeReport({ warnings: ["The history begins later."] }));
     await mountView(FUNNEL);
 
@@ -105,11 +104,14 @@ test("shows the figures of all deals, the period and the rule in words", async (
     expect(".o_funnel_figure_win_rate .o_funnel_figure_note").toHaveText(
         "35.7% of closed"
     );
-    expect(".o_funnel_rule").toHaveText(
+    expect(".o_funnel_question").toHaveText(
+        "How far did the deals get that came in during the period?"
+    );
+    expect(".o_funnel_sentences").toHaveText(
         "Deals that came in from 01/01/2026 to 01/31/2026. " +
             "A deal counts in a step when it reached this stage or a later one."
     );
-    expect(".o_funnel_warning").toHaveText("The history begins later.");
+    expect(".o_funnel_remarks").toHaveText("The history begins later.");
 });
 
 test("a rate over nothing is no rate, and a step nobody reached has no bar", async () => {
@@ -136,109 +138,40 @@ test("a rate over nothing is no rate, and a step nobody reached has no bar", asy
     expect(".o_funnel_conversion").toHaveCount(0);
 });
 
-test("asks with the domain and the first group-by of the search bar", async () => {
-    onFunnelReport((domain, options) => {
-        expect.step([domain, options.groupby]);
-        return makeReport();
-    });
-    await mountView({ ...FUNNEL, domain: [["user_id", "=", 7]] });
-    await toggleSearchBarMenu();
-    await toggleMenuItem("Bakeries");
-    await toggleMenuItem("Name");
-    await toggleMenuItem("Salesperson");
-    await removeFacet("Bakeries");
-
-    const mine = ["user_id", "=", 7];
-    const both = ["&", mine, ["name", "=", "Bakery"]];
-    expect.verifySteps([
-        [[mine], undefined],
-        [both, undefined],
-        [both, "name"],
-        [both, "name"],
-        [[mine], "name"],
-    ]);
-});
-
-test("asks for the chosen period", async () => {
-    mockDate("2026-05-17 10:00:00");
-    onFunnelReport((domain, { date_from, date_to }) => {
-        expect.step([date_from, date_to]);
-        return makeReport();
-    });
+test("a step has the color of its stage, or one of the palette", async () => {
+    const [first, second] = makeSeries().steps;
+    onFunnelReport(() =>
+        makeReport({
+            total: makeSeries({ steps: [{ ...first, color: 4 }, second] }),
+        })
+    );
     await mountView(FUNNEL);
-    expect(".o_funnel_choose_period").toHaveText("Last 12 Months");
-    expect.verifySteps([[undefined, undefined]]);
-
-    await choosePeriod("last_month");
-    expect(".o_funnel_choose_period").toHaveText("Last Month");
-    expect.verifySteps([["2026-04-01", "2026-05-01"]]);
-
-    await choosePeriod("custom");
-    expect(queryAll(".o_funnel_days input").map((input) => input.value)).toEqual([
-        "01/01/2026",
-        "01/31/2026",
+    expect(queryAll(".o_funnel_row").map((row) => row.getAttribute("style"))).toEqual([
+        "--o-funnel-color: var(--o-funnel-chosen-4)",
+        "--o-funnel-color: var(--o-funnel-step-2)",
     ]);
-    expect.verifySteps([["2026-01-01", "2026-02-01"]]);
-
-    await contains(".o_funnel_days input:last").edit("01/20/2026");
-    expect.verifySteps([["2026-01-01", "2026-01-21"]]);
+    const { color } = getComputedStyle(queryOne(".o_funnel_content"));
+    for (const row of queryAll(".o_funnel_row")) {
+        row.style.color = "var(--o-funnel-color)";
+        expect(getComputedStyle(row).color).not.toBe(color);
+    }
 });
 
-test("shows money instead of deals without asking again", async () => {
-    onFunnelReport(() => {
-        expect.step("get_funnel_report");
-        return makeReport();
-    });
-    await mountView(FUNNEL);
-    expect.verifySteps(["get_funnel_report"]);
-
-    await contains("[data-measure=amount]").click();
-    expect("[data-measure=amount]").toHaveAttribute("aria-pressed", "true");
-    expect(barWidths()).toEqual([100, 80, 40]);
-    expect(queryAllTexts(".o_funnel_note")).toEqual([
-        "200 deals",
-        "100 deals",
-        "50 deals",
-    ]);
-    expect.verifySteps([]);
-});
-
-test("one funnel is no choice", async () => {
+test("each figure of the whole opens its deals", async () => {
+    stepOnOpen();
     onFunnelReport(() => makeReport());
     await mountView(FUNNEL);
-    expect(".o_funnel_choose_funnel").toHaveCount(0);
-});
-
-test("asks for the chosen funnel", async () => {
-    CrmFunnel._records.push({ id: 2, name: "Partners" });
-    onFunnelReport((domain, { funnel_id }) => {
-        expect.step(funnel_id);
-        return makeReport({
-            options: { ...makeReport().options, funnel_id: funnel_id || 1 },
-        });
-    });
-    await mountView(FUNNEL);
-    expect(".o_funnel_choose_funnel").toHaveText("Pipeline");
-
-    await contains(".o_funnel_choose_funnel").click();
-    await contains(".dropdown-item:contains(Partners)").click();
-    expect(".o_funnel_choose_funnel").toHaveText("Partners");
-    expect.verifySteps([undefined, 2]);
-});
-
-test("the arch says what is shown at first", async () => {
-    onFunnelReport((domain, { date_from }) => {
-        expect.step(date_from);
-        return makeReport();
-    });
-    mockDate("2026-05-17 10:00:00");
-    await mountView({
-        ...FUNNEL,
-        arch: `<funnel measure="amount" period="this_year"/>`,
-    });
-    expect.verifySteps(["2026-01-01"]);
-    expect(".o_funnel_choose_period").toHaveText("This Year");
-    expect(".o_funnel_choose_measure.active").toHaveText("Amount");
+    for (const figure of ["size", "won", "lost", "open", "on_hold"]) {
+        await contains(`.o_funnel_figure_${figure} button`).click();
+    }
+    expect(".o_funnel_figure_win_rate button").toHaveCount(0);
+    expect.verifySteps([
+        ["Deals: 200", [["name", "=", "all size"]]],
+        ["Won: 50", [["name", "=", "all won"]]],
+        ["Lost: 90", [["name", "=", "all lost"]]],
+        ["Open: 50", [["name", "=", "all open"]]],
+        ["On hold: 10", [["name", "=", "all on_hold"]]],
+    ]);
 });
 
 test("a step opens exactly its deals, lost and archived ones too", async () => {
@@ -274,44 +207,39 @@ test("a step opens exactly its deals, lost and archived ones too", async () => {
     ]);
 });
 
-test("groups are small funnels on one scale", async () => {
-    mockService("action", {
-        doAction({ name, domain }) {
-            expect.step([name, domain]);
-        },
-    });
-    const group = (label, counts) => ({
-        value: label,
-        label,
-        domain: [],
-        series: makeSeries({
-            size: counts[0],
-            steps: counts.map((count, index) =>
-                makeStep({
-                    key: `stage:${index}`,
-                    name: `Step ${index + 1}`,
-                    count,
-                    domain: [["name", "=", label + index]],
-                })
-            ),
-        }),
-    });
-    onFunnelReport((domain, { groupby }) =>
-        makeReport({
-            groups: groupby ? [group("Ada", [100, 50]), group("Ben", [40, 10])] : [],
-        })
-    );
-    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+test("what fell out opens its deals, and so does why", async () => {
+    stepOnOpen();
+    onFunnelReport(() => makeReport());
+    await mountView(FUNNEL);
+    await contains(".o_funnel_row:first .o_funnel_chip_lost").click();
+    await contains(".o_funnel_row:first .o_funnel_chip_open").click();
+    await contains(".o_funnel_row:eq(1) .o_funnel_chip_on_hold").click();
+    await contains(".o_funnel_row:eq(1) .o_funnel_aside_skipped").click();
+    queryOne(".o_funnel_reason").focus();
+    await press("Enter");
+    expect.verifySteps([
+        ["New: 60 lost", [["name", "=", "New lost"]]],
+        ["New: 35 open", [["name", "=", "New open"]]],
+        ["Qualified: 5 on hold", [["name", "=", "Qualified on_hold"]]],
+        ["Qualified: 7 skipped it", [["name", "=", "Qualified skipped"]]],
+        ["New: 40 lost, Too expensive", [["name", "=", "New too expensive"]]],
+    ]);
+});
 
-    expect(queryAllTexts(".o_funnel_group h2")).toEqual(["Ada", "Ben"]);
-    const [ada, ben] = queryAll(".o_funnel_group");
-    expect(barWidths(ada)).toEqual([100, 50]);
-    expect(barWidths(ben)).toEqual([40, 10]);
-    expect(".o_funnel_figure_size .o_funnel_figure_value").toHaveText("200");
-    expect(queryAllTexts(".o_funnel_table tbody th")).toEqual(["Ada", "Ben", "Total"]);
-
-    await contains(".o_funnel_group:last .o_funnel_step:last").click();
-    expect.verifySteps([["Ben – Step 2: 10 deals", [["name", "=", "Ben1"]]]]);
+test("a cell of the table opens its deals", async () => {
+    stepOnOpen();
+    onFunnelReport(() => makeReport());
+    await mountView(FUNNEL);
+    await press("t");
+    await animationFrame();
+    const row = ".o_funnel_table tbody tr:eq(1)";
+    await contains(`${row} button:contains(/^100$/)`).click();
+    await contains(`${row} button:contains(/^30$/)`).click();
+    expect(queryAllTexts(`${row} button`)).toEqual(["100", "7", "30", "15", "5", "0"]);
+    expect.verifySteps([
+        ["Qualified, Deals: 100", [["id", "in", [1, 2]]]],
+        ["Qualified, Lost: 30", [["name", "=", "Qualified lost"]]],
+    ]);
 });
 
 test("a table with the same numbers is always there, one key away", async () => {
@@ -343,14 +271,270 @@ test("a table with the same numbers is always there, one key away", async () => 
     expect(".o_funnel_table").toHaveClass("visually-hidden");
 });
 
+// ------------------------------------------------------------
+// Groups
+// ------------------------------------------------------------
+
+function makeGroup(label, counts, values = {}) {
+    return {
+        value: label,
+        label,
+        domain: [],
+        series: makeSeries({
+            size: counts[0],
+            steps: counts.map((count, index) =>
+                makeStep({
+                    key: `stage:${index}`,
+                    name: `Step ${index + 1}`,
+                    count,
+                    conversion_prev: index ? count / counts[index - 1] : null,
+                    domain: [["name", "=", label + index]],
+                    below_others: null,
+                    ...(index ? values : {}),
+                })
+            ),
+        }),
+    };
+}
+
+const BELOW = { rate: 0.2, others_rate: 0.5, p_value: 0.012 };
+
+function makeGroups() {
+    return makeReport({
+        total: makeGroup("", [140, 60]).series,
+        groups: [
+            makeGroup("Ada", [100, 50]),
+            makeGroup("Ben", [40, 8], { below_others: BELOW }),
+        ],
+    });
+}
+
+test("groups are small funnels on one scale", async () => {
+    stepOnOpen();
+    onFunnelReport((domain, { groupby }) => {
+        expect(groupby).toBe("user_id");
+        return makeGroups();
+    });
+    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+
+    expect(queryAllTexts(".o_funnel_group h2")).toEqual(["Ada", "Ben"]);
+    expect(queryAllTexts(".o_funnel_group header span")).toEqual([
+        "100 deals, 25% won",
+        "40 deals, 25% won",
+    ]);
+    const [ada, ben] = queryAll(".o_funnel_group");
+    expect(barWidths(ada)).toEqual([100, 50]);
+    expect(barWidths(ben)).toEqual([40, 8]);
+
+    await contains(".o_funnel_group:last .o_funnel_step:last").click();
+    expect.verifySteps([["Ben – Step 2: 8 deals", [["name", "=", "Ben1"]]]]);
+});
+
+test("the table of groups has a cell for each step, and each opens its deals", async () => {
+    stepOnOpen();
+    onFunnelReport(() => makeGroups());
+    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+    await contains(".o_funnel_toggle_table").click();
+
+    expect(queryAllTexts(".o_funnel_table tbody th")).toEqual(["Ada", "Ben", "Total"]);
+    expect(queryAllTexts(".o_funnel_table thead th:nth-child(-n+3)")).toEqual([
+        "Group",
+        "Step 1",
+        "Step 2",
+    ]);
+    expect(
+        queryAllTexts(".o_funnel_table tbody tr:first td:nth-child(-n+3) button")
+    ).toEqual(["100", "50"]);
+    await contains(".o_funnel_table tr:contains(Ben) button:contains(/^8$/)").click();
+    await contains(".o_funnel_table tr:contains(Ben) button:contains(/^90$/)").click();
+    expect.verifySteps([
+        ["Ben – Step 2: 8 deals", [["name", "=", "Ben1"]]],
+        ["Ben, Lost: 90", [["name", "=", "all lost"]]],
+    ]);
+});
+
+test("a step below the others is marked, and said in words", async () => {
+    onFunnelReport(() => makeGroups());
+    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+    await contains(".o_funnel_toggle_table").click();
+
+    const words = "significantly lower than the others: 20% against 50%, p = 0.012";
+    expect(queryAllTexts(".o_funnel_below_list li")).toEqual([`Ben,Step 2: ${words}.`]);
+    expect("td.o_funnel_below").toHaveCount(1);
+    expect("tr:contains(Ben) td.o_funnel_below").toHaveAttribute("data-tooltip", words);
+    expect(".o_funnel_group:first .o_funnel_conversion.o_funnel_below").toHaveCount(0);
+    expect(".o_funnel_group:last .o_funnel_conversion.o_funnel_below").toHaveCount(1);
+    expect(queryOne(".o_funnel_conversion.o_funnel_below").dataset.tooltip).toInclude(
+        words
+    );
+});
+
+// ------------------------------------------------------------
+// Comparison, and what is unfinished
+// ------------------------------------------------------------
+
+test("what is compared with has an outline and figures, with the difference", async () => {
+    const [first, second, third] = makeSeries().steps;
+    onFunnelReport((domain, options) =>
+        makeReport({
+            options: {
+                ...makeReport().options,
+                compare: { date_from: "2025-12-01", date_to: "2026-01-01" },
+            },
+            compare: makeSeries({
+                size: 100,
+                win_rate: 0.2,
+                steps: [
+                    { ...first, count: 100, amount: 25000 },
+                    { ...second, count: 60, conversion_prev: 0.6 },
+                    { ...third, count: 20 },
+                ],
+            }),
+        })
+    );
+    await mountView(FUNNEL);
+
+    expect(barWidths(document, ".o_funnel_compare_shape")).toEqual([50, 30, 10]);
+    expect(
+        queryAllTexts(".o_funnel_row:first .o_funnel_change").map((text) =>
+            text.replace(/\s/g, "")
+        )
+    ).toEqual(["+100100before", "−$5,000$25,000before"]);
+    expect(".o_funnel_conversion:first .o_funnel_difference").toHaveText("−10 pp");
+    expect(queryFirst(".o_funnel_conversion").dataset.tooltip).toMatch(
+        /Before: 60 of 100, 60%\.$/
+    );
+    expect(".o_funnel_figure_size .o_funnel_difference").toHaveText("+100");
+    expect(".o_funnel_figure_win_rate .o_funnel_difference").toHaveText("+5 pp");
+    expect(queryOne(".o_funnel_sentences").textContent).toInclude(
+        "Compared with 12/01/2025 to 12/31/2025."
+    );
+    expect(
+        queryAllTexts(".o_funnel_table tbody tr:nth-child(-n+3) > :nth-child(-n+2)")
+    ).toEqual(["New", "200", "before", "100", "difference", "+100"]);
+});
+
+test("a young cohort is hatched, and what is expected is said", async () => {
+    onFunnelReport(() =>
+        makeReport({ total: makeSeries({ mature: false, expected_win_rate: 0.31 }) })
+    );
+    await mountView(FUNNEL);
+
+    const meaning =
+        "60 of 200 deals are not decided yet. Going by how long deals take to be won " +
+        "or lost, 31% of them all can be expected to be won 90 days after they came in.";
+    expect(".o_funnel_unfinished").toHaveCount(3);
+    expect(queryFirst("pattern").id).toBe(
+        queryFirst(".o_funnel_unfinished").getAttribute("fill").slice(5, -1)
+    );
+    expect(".o_funnel_band:first").toHaveAttribute("data-tooltip", meaning);
+    expect(".o_funnel_remarks").toHaveText(meaning);
+    expect(".o_funnel_figure_expected_win_rate .o_funnel_figure_value").toHaveText(
+        "31%"
+    );
+});
+
+test("a finished cohort is not hatched", async () => {
+    onFunnelReport(() => makeReport());
+    await mountView(FUNNEL);
+    expect(".o_funnel_unfinished, pattern, .o_funnel_remarks").toHaveCount(0);
+    expect(".o_funnel_figure_expected_win_rate").toHaveCount(0);
+});
+
+// ------------------------------------------------------------
+// Other lenses
+// ------------------------------------------------------------
+
+test("what passed through shows what became of it", async () => {
+    stepOnOpen();
+    onFunnelReport((domain, options) => makeReport({}, options));
+    await mountView({ ...FUNNEL, arch: `<funnel lens="flow"/>` });
+
+    expect(queryAllTexts(".o_funnel_figure_value")).toEqual(["10", "18", "$ 1,800"]);
+    expect(queryAllTexts(".o_funnel_value")).toEqual(["10", "8"]);
+    expect(queryAllTexts(".o_funnel_row:last .o_funnel_chip")).toEqual([
+        "2 moved on",
+        "1 moved back",
+        "1 handed off",
+        "1 lost",
+        "1 on hold",
+        "2 still here",
+    ]);
+    expect(
+        queryAll(".o_funnel_row:last .o_funnel_part").map((part) =>
+            Number(part.style.flexGrow)
+        )
+    ).toEqual([2, 1, 1, 1, 1, 2]);
+    expect(".o_funnel_conversion").toHaveCount(0);
+    expect(".o_funnel_row:last .o_funnel_remark").toHaveText("Median days per stay: 5");
+
+    await contains(".o_funnel_row:last .o_funnel_chip_moved_back").click();
+    await contains(".o_funnel_row:last .o_funnel_step").click();
+    expect.verifySteps([
+        ["Qualified: 1 moved back", [["name", "=", "Qualified moved_back"]]],
+        ["Qualified: 8 entered", [["id", "in", [1, 2]]]],
+    ]);
+});
+
+test("what is open shows expected money, age and what is stuck", async () => {
+    stepOnOpen();
+    onFunnelReport((domain, options) => makeReport({}, options));
+    await mountView({ ...FUNNEL, arch: `<funnel lens="snapshot"/>` });
+
+    expect(queryAllTexts(".o_funnel_figure_value")).toEqual([
+        "30",
+        "$ 3,000",
+        "$ 900",
+        "4",
+    ]);
+    expect(".o_funnel_sentences").toHaveText("Deals that are open now.");
+    expect(queryAllTexts(".o_funnel_of_first")).toEqual([
+        "20% will be won",
+        "35% will be won",
+    ]);
+    expect(queryAllTexts(".o_funnel_row:first .o_funnel_remark")).toEqual([
+        "$ 200 expected",
+        "Median days here: 3, one of ten over 8",
+    ]);
+    await contains(".o_funnel_chip_stuck").click();
+    expect.verifySteps([["New: 4 stuck", [["name", "=", "New stuck"]]]]);
+
+    await contains("[data-measure=weighted_amount]").click();
+    expect(queryAllTexts(".o_funnel_value")).toEqual(["$ 200", "$ 700"]);
+    expect(barWidths().map(Math.round)).toEqual([29, 100]);
+    expect(queryAllTexts(".o_funnel_table tbody tr:first > *")).toEqual([
+        "New",
+        "20",
+        "$ 1,000.00",
+        "20%",
+        "$ 200.00",
+        "3",
+        "8",
+        "4",
+    ]);
+});
+
+// ------------------------------------------------------------
+// Nothing, not yet, not at all
+// ------------------------------------------------------------
+
 test("says so when no deals came in", async () => {
     onFunnelReport(() => makeReport({ total: makeSeries({ size: 0, steps: [] }) }));
     await mountView(FUNNEL);
 
     expect(".o_nocontent_help").toHaveText(/^No deals came in during this period/);
-    expect(".o_funnel_sample .o_funnel_row").toHaveCount(4);
+    expect(".o_funnel_sample .o_funnel_row").toHaveCount(3);
     expect(".o_funnel_sample").toHaveAttribute("inert");
     expect(".o_funnel_figures, .o_funnel_table").toHaveCount(0);
+});
+
+test("says so when nothing is in work", async () => {
+    onFunnelReport((domain, options) =>
+        makeReport({ total: { size: 0, steps: [] } }, options)
+    );
+    await mountView({ ...FUNNEL, arch: `<funnel lens="snapshot"/>` });
+    expect(".o_nocontent_help").toHaveText(/^No deals are in work/);
+    expect(".o_funnel_sample .o_funnel_row").toHaveCount(2);
 });
 
 test("an error is shown in words, and the next answer takes its place", async () => {
@@ -361,11 +545,11 @@ test("an error is shown in words, and the next answer takes its place", async ()
         return makeReport();
     });
     await mountView(FUNNEL);
-    await choosePeriod("this_month");
+    await chooseInBar("period", "this_month");
     expect(".o_funnel_error_message").toHaveText("The period is empty.");
     expect(".o_funnel_drawing").toHaveCount(0);
 
-    await choosePeriod("last_12_months");
+    await chooseInBar("period", "last_12_months");
     expect(".o_funnel_error").toHaveCount(0);
     expect(".o_funnel_row").toHaveCount(3);
 });
@@ -389,9 +573,9 @@ test("only the last answer is shown, whichever comes first", async () => {
     const answers = { "2026-05-01": new Deferred(), "2026-01-01": new Deferred() };
     onFunnelReport((domain, { date_from }) => answers[date_from] || makeReport());
     await mountView(FUNNEL);
-    await choosePeriod("this_month");
+    await chooseInBar("period", "this_month");
     expect(".o_funnel_renderer").toHaveClass("o_funnel_loading");
-    await choosePeriod("this_year");
+    await chooseInBar("period", "this_year");
 
     answers["2026-01-01"].resolve(makeReport({ total: makeSeries({ size: 222 }) }));
     await animationFrame();
@@ -401,81 +585,31 @@ test("only the last answer is shown, whichever comes first", async () => {
     expect(".o_funnel_renderer").not.toHaveClass("o_funnel_loading");
 });
 
-test("a favorite keeps the choices and brings them back", async () => {
+test("a late error does not take the place of the last answer", async () => {
     mockDate("2026-05-17 10:00:00");
-    onRpc("ir.filters", "create_filter", ({ args }) => {
-        expect.step(args[0].context.funnel_choices);
-        return [1];
-    });
-    onFunnelReport(() => makeReport());
-    await mountView({ ...FUNNEL, loadIrFilters: true });
-    await contains("[data-measure=amount]").click();
-    await choosePeriod("this_year");
-    await toggleSearchBarMenu();
-    await toggleSaveFavorite();
-    await contains(".o_add_favorite + .o_accordion_values input").edit("Money");
-    await contains(".o_add_favorite + .o_accordion_values button").click();
-    expect.verifySteps([{ measure: "amount", period: "this_year" }]);
+    const late = new Deferred();
+    onFunnelReport((domain, { date_from }) =>
+        date_from === "2026-05-01" ? late : makeReport()
+    );
+    await mountView(FUNNEL);
+    await chooseInBar("period", "this_month");
+    await chooseInBar("period", "this_year");
+    late.reject(makeServerError({ message: "Too late." }));
+    await animationFrame();
+    expect(".o_funnel_error").toHaveCount(0);
+    expect(".o_funnel_row").toHaveCount(3);
 });
 
-test("a favorite counts when it is applied, not after that", async () => {
-    onFunnelReport(() => makeReport());
-    await mountView({
-        ...FUNNEL,
-        loadIrFilters: true,
-        irFilters: [
-            {
-                id: 5,
-                name: "Money",
-                user_ids: [2],
-                is_default: true,
-                context: `{"funnel_choices": {"measure": "amount", "period": "this_year"}}`,
-                domain: "[]",
-                sort: "[]",
-            },
-        ],
-    });
-    expect(".o_funnel_choose_measure.active").toHaveText("Amount");
-    expect(".o_funnel_choose_period").toHaveText("This Year");
-
-    await choosePeriod("this_month");
-    await toggleSearchBarMenu();
-    await toggleMenuItem("Bakeries");
-    expect(".o_funnel_choose_period").toHaveText("This Month");
-});
-
-test("back from the deals brings back what was chosen", async () => {
-    onFunnelReport((domain, options) => {
-        expect.step(options.date_from || "default");
-        return makeReport();
-    });
-    onRpc("crm.lead", "web_search_read", ({ kwargs }) => {
-        expect.step([kwargs.domain, kwargs.context.active_test]);
-    });
-    mockDate("2026-05-17 10:00:00");
-    await mountWithCleanup(WebClient);
-    await getService("action").doAction({
-        type: "ir.actions.act_window",
-        name: "Sales Funnel",
-        res_model: "crm.lead",
-        views: [
-            [false, "funnel"],
-            [false, "list"],
-        ],
-    });
-    await choosePeriod("this_year");
-    await contains("[data-measure=amount]").click();
-    await contains(".o_funnel_toggle_table").click();
-    expect.verifySteps(["default", "2026-01-01"]);
-
-    await contains(".o_funnel_step:contains(Qualified)").click();
-    expect(".o_list_view").toHaveCount(1);
-    expect(".o_breadcrumb").toHaveText("Sales Funnel\nQualified: 100 deals");
-    expect.verifySteps([[[["id", "in", [1, 2]]], false]]);
-
-    await contains(".o_back_button, .breadcrumb-item a").click();
-    expect(".o_funnel_choose_period").toHaveText("This Year");
-    expect(".o_funnel_choose_measure.active").toHaveText("Amount");
-    expect(".o_funnel_table").not.toHaveClass("visually-hidden");
-    expect.verifySteps(["2026-01-01"]);
+test("another choice while the first answer is under way", async () => {
+    const first = new Deferred();
+    onFunnelReport((domain, { lens }) =>
+        lens === "cohort" ? first : makeReport({}, { lens })
+    );
+    await mountView(FUNNEL);
+    await chooseInBar("lens", "snapshot");
+    expect(".o_funnel_figure_stuck").toHaveCount(1);
+    expect(".o_funnel_renderer").not.toHaveClass("o_funnel_loading");
+    first.resolve(makeReport());
+    await animationFrame();
+    expect(".o_funnel_figure_stuck").toHaveCount(1);
 });

@@ -22,6 +22,9 @@ test("on a phone the same choices and steps are there", async () => {
     await contains(".o_funnel_choose_period").click();
     await contains(".dropdown-item[data-period=this_month]").click();
     expect(".o_funnel_choose_period").toHaveText("This Month");
+    await contains(".o_funnel_choose_lens").click();
+    await contains(".dropdown-item[data-lens=cohort]").click();
+    expect(queryOne(".o_funnel_content").scrollWidth).toBe(Math.round(width));
     await contains(".o_funnel_step:contains(Won)").click();
     expect.verifySteps(["Won: 50 deals"]);
 });

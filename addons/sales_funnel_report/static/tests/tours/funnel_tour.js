@@ -76,6 +76,65 @@ registry.category("web_tour.tours").add("sales_funnel_report_funnel", {
             trigger: "[data-measure=amount].active",
         },
         {
+            content: "why a deal was lost opens the deal",
+            trigger: ".o_funnel_reason:contains('Too expensive: 1')",
+            run: "click",
+        },
+        {
+            trigger: ".o_breadcrumb .active:contains('1 lost, Too expensive')",
+        },
+        {
+            trigger: ".o_list_view .o_data_row:contains('D2')",
+            run() {
+                const rows = [...document.querySelectorAll(".o_list_view .o_data_row")];
+                if (rows.length !== 1) {
+                    throw new Error(`1 deal expected, ${rows.map(queryText)} found`);
+                }
+            },
+        },
+        {
+            trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
+            run: "click",
+        },
+        {
+            content: "look at what is open now",
+            trigger: ".o_funnel_choose_lens",
+            run: "click",
+        },
+        {
+            trigger: ".dropdown-item[data-lens=snapshot]",
+            run: "click",
+        },
+        {
+            content: "none of Ada's deals is, and it says so",
+            trigger: ".o_nocontent_help:contains('No deals are in work')",
+        },
+        {
+            content: "the choice is in the address",
+            trigger: ".o_funnel_choose_lens",
+            run() {
+                if (!window.location.search.includes("lens=snapshot")) {
+                    throw new Error(`No lens in ${window.location.href}`);
+                }
+            },
+        },
+        {
+            trigger: ".o_facet_remove",
+            run: "click",
+        },
+        {
+            content: "one deal of five is open",
+            trigger: ".o_funnel_figure_size .o_funnel_figure_value:contains(/^1$/)",
+        },
+        {
+            trigger: ".o_funnel_choose_lens",
+            run: "click",
+        },
+        {
+            trigger: ".dropdown-item[data-lens=cohort]",
+            run: "click",
+        },
+        {
             content: "group by salesperson, from the pipeline's own menu",
             trigger: ".o_searchview_dropdown_toggler",
             run: "click",

@@ -1,4 +1,4 @@
-import { DEFAULT_PERIOD } from "./funnel_periods";
+import { DEFAULT_CHOICES, readChoices } from "./funnel_choices";
 
 export class FunnelArchParser {
     /**
@@ -6,11 +6,12 @@ export class FunnelArchParser {
      * @returns {{title: string, choices: Object}} what the view shows at first
      */
     parse(arch) {
+        const attributes = [...arch.attributes].map(({ name, value }) => [name, value]);
         return {
             title: arch.getAttribute("string") || "",
             choices: {
-                measure: arch.getAttribute("measure") || "count",
-                period: arch.getAttribute("period") || DEFAULT_PERIOD,
+                ...DEFAULT_CHOICES,
+                ...readChoices(Object.fromEntries(attributes)),
             },
         };
     }

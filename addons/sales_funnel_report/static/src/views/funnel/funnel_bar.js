@@ -5,13 +5,20 @@ import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { serializeDate } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 
-import { getDays, PERIODS } from "./funnel_periods";
+import {
+    getComparisons,
+    getMeasure,
+    getMeasures,
+    hasPeriod,
+    hasRule,
+    LENSES,
+    RULES,
+} from "./funnel_choices";
+import { getDays, getPastDay, PAST_DAYS, PERIODS } from "./funnel_periods";
 
 const { DateTime } = luxon;
 
-const MEASURES = { count: _t("Deals"), amount: _t("Amount") };
-
-/** The choices of the view itself: funnel, period, count or money, table. */
+/** The choices of the view itself, beside those of the search bar. */
 export class FunnelBar extends Component {
     static template = "sales_funnel_report.FunnelBar";
     static components = { DateTimeInput, Dropdown, DropdownItem };
@@ -24,20 +31,39 @@ export class FunnelBar extends Component {
         onToggleTable: Function,
     };
 
-    get periods() {
-        return Object.entries(PERIODS);
+    setup() {
+        this.lenses = Object.entries(LENSES);
+        this.periods = Object.entries(PERIODS);
+        this.pastDays = Object.entries(PAST_DAYS);
+        this.rules = Object.entries(RULES);
     }
 
-    get periodLabel() {
-        return PERIODS[this.props.choices.period].label;
+    get choices() {
+        return this.props.choices;
+    }
+
+    get hasPeriod() {
+        return hasPeriod(this.choices.lens);
+    }
+
+    get hasRule() {
+        return hasRule(this.choices.lens);
+    }
+
+    get comparisons() {
+        return Object.entries(getComparisons(this.choices.lens));
     }
 
     get measures() {
-        return Object.entries(MEASURES);
+        return Object.entries(getMeasures(this.choices.lens));
+    }
+
+    get shownMeasure() {
+        return getMeasure(this.choices);
     }
 
     get funnelId() {
-        return this.props.choices.funnelId || this.props.options?.funnel_id;
+        return this.choices.funnelId || this.props.options?.funnel_id;
     }
 
     get funnelLabel() {
@@ -45,17 +71,49 @@ export class FunnelBar extends Component {
         return funnel?.display_name || "";
     }
 
+    get lensLabel() {
+        return this.getLensLabel(this.choices.lens);
+    }
+
+    get periodLabel() {
+        return PERIODS[this.choices.period].label;
+    }
+
+    get asOfLabel() {
+        return this.choices.asOf ? _t("As of the end of") : _t("As of now");
+    }
+
+    get ruleLabel() {
+        return RULES[this.choices.rule].label;
+    }
+
+    get comparisonLabel() {
+        const { compare, lens } = this.choices;
+        return compare === "none" ? _t("Compare") : getComparisons(lens)[compare];
+    }
+
+    get today() {
+        return DateTime.local().endOf("day");
+    }
+
+    /** What is open is not open now when another day is looked at. */
+    getLensLabel(lens) {
+        return lens === "snapshot" && this.choices.asOf
+            ? _t("Open then")
+            : LENSES[lens].label;
+    }
+
     /**
-     * @param {"dateFrom" | "dateTo"} name
+     * @param {"dateFrom" | "dateTo" | "asOf"} name
      * @returns {DateTime | false}
      */
     getDay(name) {
-        const day = this.props.choices[name];
+        const day = this.choices[name];
         return day ? DateTime.fromISO(day) : false;
     }
 
     /**
-     * @param {"dateFrom" | "dateTo"} name
+     * @param {"dateFrom" | "dateTo" | "asOf"} name
      * @param {DateTime | false} day
      */
     chooseDay(name, day) {
@@ -70,5 +128,14 @@ export class FunnelBar extends Component {
             choices.dateTo = serializeDate(last);
         }
         this.props.onChoose(choices);
+    }
+
+    choosePastDay(unit) {
+        this.props.onChoose({ asOf: getPastDay(unit) });
+    }
+
+    chooseWindow(text) {
+        const days = Number.parseInt(text);
+        this.props.onChoose({ windowDays: days > 0 ? days : undefined });
     }
 }

@@ -1,6 +1,5 @@
-import { Component, useRef, useState } from "@odoo/owl";
+import { Component, useRef, useState, useSubEnv } from "@odoo/owl";
 import { useHotkey } from "@web/core/hotkeys/hotkey_hook";
-import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
 import { useModelWithSampleData } from "@web/model/model";
 import { useSetupAction } from "@web/search/action_hook";
@@ -11,7 +10,7 @@ import { useSearchBarToggler } from "@web/search/search_bar/search_bar_toggler";
 import { standardViewProps } from "@web/views/standard_view_props";
 
 import { FunnelBar } from "./funnel_bar";
-import { formatCount } from "./funnel_format";
+import { useUrl } from "./funnel_url";
 
 export class FunnelController extends Component {
     static template = "sales_funnel_report.FunnelView";
@@ -21,20 +20,22 @@ export class FunnelController extends Component {
         Model: Function,
         Renderer: Function,
         modelParams: Object,
+        isTableShown: Boolean,
         title: String,
     };
 
     setup() {
         this.action = useService("action");
         this.model = useModelWithSampleData(this.props.Model, this.props.modelParams, {
+            // back from the deals: all of it at once, to scroll to where it was
             lazy:
+                !this.props.state &&
                 !this.env.config.isReloadingController &&
                 !this.env.inDialog &&
                 Boolean(this.props.display.controlPanel),
         });
-        this.state = useState({
-            isTableShown: this.props.state?.isTableShown || false,
-        });
+        useSubEnv({ funnelModel: this.model });
+        this.state = useState({ isTableShown: this.props.isTableShown });
         useSetupAction({
             rootRef: useRef("root"),
             getContext: () => this.model.getContext(),
@@ -44,33 +45,43 @@ export class FunnelController extends Component {
                 isTableShown: this.state.isTableShown,
             }),
         });
+        this.writeUrl = useUrl(() => ({
+            ...this.model.exportChoices(),
+            isTableShown: this.state.isTableShown ? 1 : undefined,
+            search: this.env.searchModel.exportFacets(),
+        }));
         useHotkey("t", () => this.toggleTable());
         this.searchBarToggler = useSearchBarToggler();
     }
 
+    /** @param {Object} choices those that change */
+    choose(choices) {
+        const answered = this.model.choose(choices);
+        this.writeUrl();
+        return answered;
+    }
+
     toggleTable() {
         this.state.isTableShown = !this.state.isTableShown;
+        this.writeUrl();
     }
 
     /**
-     * Open exactly the deals that a step counts.
+     * Open exactly the deals that a figure counts.
      *
-     * @param {Object} step
-     * @param {string} [groupLabel]
+     * @param {Object} what
+     * @param {string} what.name says how many there are
+     * @param {Array} what.domain
      */
-    openStep(step, groupLabel) {
-        const name = groupLabel ? `${groupLabel} – ${step.name}` : step.name;
+    openDeals({ name, domain }) {
         const viewIds = Object.fromEntries(
             this.env.config.views.map(([id, type]) => [type, id])
         );
         return this.action.doAction({
             type: "ir.actions.act_window",
-            name: _t("%(step)s: %(count)s deals", {
-                step: name,
-                count: formatCount(step.count),
-            }),
+            name,
             res_model: this.props.resModel,
-            domain: step.domain,
+            domain,
             context: this.model.getDealsContext(),
             search_view_id: [this.props.info.searchViewId || false, "search"],
             views: ["list", "kanban", "form"].map((type) => [

@@ -2,79 +2,208 @@ import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 
 import {
-    formatAmount,
     formatCount,
     formatDays,
+    formatDifference,
+    formatFigure,
     formatInterval,
     formatRate,
 } from "./funnel_format";
+import { describeBefore } from "./funnel_rows";
 
 /** The figures of a set of deals as a whole, above its funnel. */
 export class FunnelFigures extends Component {
     static template = "sales_funnel_report.FunnelFigures";
-    static props = { series: Object, currencyId: Number };
+    static props = {
+        series: Object,
+        compare: { type: [Object, { value: null }], optional: true },
+        lens: String,
+        horizonDays: { type: [Number, { value: null }], optional: true },
+        currencyId: Number,
+        onOpen: Function,
+    };
 
-    /** @returns {{key, label, value, note?, tooltip?}[]} */
+    /** @returns {Object[]} */
     get figures() {
-        const { series, currencyId } = this.props;
-        const closed = series.won + series.lost;
-        const cycle = series.cycle_days;
+        const figures = {
+            cohort: () => this._getFiguresOfDeals(),
+            closed: () => this._getFiguresOfDeals(),
+            flow: () => this._getFiguresOfFlow(),
+            snapshot: () => this._getFiguresOfSnapshot(),
+        };
+        return figures[this.props.lens]();
+    }
+
+    open(figure) {
+        const { label, value } = figure;
+        this.props.onOpen({ name: `${label}: ${value}`, domain: figure.domain });
+    }
+
+    // ------------------------------------------------------------
+    // Protected
+    // ------------------------------------------------------------
+
+    /** A figure with what it was before. */
+    _make(key, label, type, get = (series) => series[key]) {
+        const { compare, currencyId, series } = this.props;
+        const figure = {
+            key,
+            label,
+            value: formatFigure(type, get(series), currencyId),
+            domain: type === "count" && series.domains?.[key],
+        };
+        if (compare) {
+            const before = get(compare);
+            figure.before = describeBefore(formatFigure(type, before, currencyId));
+            figure.difference = formatDifference(type, get(series), before, currencyId);
+        }
+        return figure;
+    }
+
+    _amount(name) {
+        return formatFigure("amount", this.props.series[name], this.props.currencyId);
+    }
+
+    _getFiguresOfDeals() {
+        const { lens, series } = this.props;
+        const isClosed = lens === "closed";
         return [
             {
-                key: "size",
-                label: _t("Deals"),
-                value: formatCount(series.size),
-                note: formatAmount(series.amount, currencyId),
+                ...this._make("size", _t("Deals"), "count"),
+                note: this._amount("amount"),
             },
             {
-                key: "won",
-                label: _t("Won"),
-                value: formatCount(series.won),
-                note: formatAmount(series.won_amount, currencyId),
+                ...this._make("won", _t("Won"), "count"),
+                note: this._amount("won_amount"),
             },
-            { key: "lost", label: _t("Lost"), value: formatCount(series.lost) },
-            { key: "open", label: _t("Open"), value: formatCount(series.open) },
-            {
-                key: "on_hold",
-                label: _t("On hold"),
-                value: formatCount(series.on_hold),
-            },
-            {
-                key: "win_rate",
-                label: _t("Win rate"),
-                value: formatRate(series.win_rate),
-                note: _t("%(rate)s of closed", {
+            this._make("lost", _t("Lost"), "count"),
+            ...(isClosed
+                ? []
+                : [
+                      this._make("open", _t("Open"), "count"),
+                      this._make("on_hold", _t("On hold"), "count"),
+                  ]),
+            this._getWinRate(),
+            ...(isClosed ? [] : [this._getExpectedWinRate()]),
+            this._getCycle(),
+        ].filter((figure) => figure);
+    }
+
+    _getWinRate() {
+        const { series } = this.props;
+        return {
+            ...this._make("win_rate", _t("Win rate"), "rate"),
+            note: _t("%(rate)s of closed", {
+                rate: formatRate(series.win_rate_closed),
+            }),
+            tooltip: _t(
+                "%(won)s won of %(size)s deals, 95% interval %(interval)s. " +
+                    "Of the %(closed)s closed ones, %(rate)s were won.",
+                {
+                    won: formatCount(series.won),
+                    size: formatCount(series.size),
+                    interval: formatInterval(series.win_rate_ci),
+                    closed: formatCount(series.won + series.lost),
                     rate: formatRate(series.win_rate_closed),
-                }),
+                }
+            ),
+        };
+    }
+
+    _getExpectedWinRate() {
+        const { horizonDays, series } = this.props;
+        if (series.expected_win_rate === null) {
+            return null;
+        }
+        return {
+            ...this._make("expected_win_rate", _t("Expected win rate"), "rate"),
+            note: _t("after %(days)s days", { days: formatDays(horizonDays) }),
+            tooltip: getExpectation(series, horizonDays),
+        };
+    }
+
+    _getCycle() {
+        const cycle = this.props.series.cycle_days;
+        return {
+            ...this._make(
+                "cycle",
+                _t("Median cycle"),
+                "days",
+                (series) => series.cycle_days.median
+            ),
+            note: _t("days until won"),
+            tooltip: cycle.n
+                ? _t(
+                      "%(n)s won deals. Half took at most %(median)s days, " +
+                          "nine of ten at most %(p90)s days.",
+                      {
+                          n: formatCount(cycle.n),
+                          median: formatDays(cycle.median),
+                          p90: formatDays(cycle.p90),
+                      }
+                  )
+                : undefined,
+        };
+    }
+
+    _getFiguresOfFlow() {
+        return [
+            this._make("size", _t("Deals"), "count"),
+            {
+                ...this._make("entered", _t("Entries"), "count"),
+                tooltip: _t("A deal that comes back to a step enters it again"),
+            },
+            this._make("amount", _t("Amount"), "amount"),
+        ];
+    }
+
+    _getFiguresOfSnapshot() {
+        return [
+            this._make("size", _t("Open deals"), "count"),
+            this._make("amount", _t("Amount"), "amount"),
+            {
+                ...this._make("weighted_amount", _t("Expected money"), "amount"),
                 tooltip: _t(
-                    "%(won)s won of %(size)s deals, 95% interval %(interval)s. " +
-                        "Of the %(closed)s closed ones, %(rate)s were won.",
-                    {
-                        won: formatCount(series.won),
-                        size: formatCount(series.size),
-                        interval: formatInterval(series.win_rate_ci),
-                        closed: formatCount(closed),
-                        rate: formatRate(series.win_rate_closed),
-                    }
+                    "The amount of each deal times the share of deals that were " +
+                        "won after they had come as far, in the last two years"
                 ),
             },
             {
-                key: "cycle",
-                label: _t("Median cycle"),
-                value: formatDays(cycle.median),
-                note: _t("days until won"),
-                tooltip: cycle.n
-                    ? _t(
-                          "%(n)s won deals. Half took at most %(median)s days, " +
-                              "nine of ten at most %(p90)s days.",
-                          {
-                              n: formatCount(cycle.n),
-                              median: formatDays(cycle.median),
-                              p90: formatDays(cycle.p90),
-                          }
-                      )
-                    : undefined,
+                ...this._make("stuck", _t("Stuck"), "count"),
+                note: _t("longer than nine of ten"),
+                tooltip: _t(
+                    "Deals that have been in their step for longer than nine of ten " +
+                        "deals were before them"
+                ),
             },
         ];
     }
+}
+
+/**
+ * @param {Object} series not everything of it has been decided
+ * @param {number | null} horizonDays
+ * @returns {string} what its expected win rate means
+ */
+export function getExpectation(series, horizonDays) {
+    const undecided = formatCount(series.open + series.on_hold);
+    const size = formatCount(series.size);
+    if (series.expected_win_rate === null) {
+        return _t(
+            "%(undecided)s of %(size)s deals are not decided yet, so these figures " +
+                "will still change.",
+            { undecided, size }
+        );
+    }
+    return _t(
+        "%(undecided)s of %(size)s deals are not decided yet. Going by how long deals " +
+            "take to be won or lost, %(rate)s of them all can be expected to be won " +
+            "%(days)s days after they came in.",
+        {
+            undecided,
+            size,
+            rate: formatRate(series.expected_win_rate),
+            days: formatDays(horizonDays),
+        }
+    );
 }

@@ -12,6 +12,10 @@ const LARGE_AMOUNT = 1e6;
 /** What stands for a figure that does not exist, such as a rate over nothing. */
 export const NOTHING = "–";
 
+const MINUS = "−";
+
+const exists = (figure) => figure !== null && figure !== undefined;
+
 export function formatCount(count) {
     return formatInteger(count);
 }
@@ -30,9 +34,7 @@ export function formatExactAmount(amount, currencyId) {
 
 /** @param {number | null} rate from 0 to 1 */
 export function formatRate(rate) {
-    return rate === null || rate === undefined
-        ? NOTHING
-        : formatPercentage(rate, { digits: [16, 1] });
+    return exists(rate) ? formatPercentage(rate, { digits: [16, 1] }) : NOTHING;
 }
 
 /** @param {[number, number] | null} interval */
@@ -44,9 +46,69 @@ export function formatInterval(interval) {
     return _t("%(low)s to %(high)s", { low, high });
 }
 
+/** @param {[number, number]} interval to be written where there is little room */
+export function formatRange([low, high]) {
+    return `${formatRate(low)} – ${formatRate(high)}`;
+}
+
 /** @param {number | null} days */
 export function formatDays(days) {
-    return days === null || days === undefined
-        ? NOTHING
-        : formatFloat(days, { digits: [16, 1], trailingZeros: false });
+    return exists(days)
+        ? formatFloat(days, { digits: [16, 1], trailingZeros: false })
+        : NOTHING;
+}
+
+/** @param {number} p of a test, never said to be nothing at all */
+export function formatProbability(p) {
+    const write = (number) =>
+        formatFloat(number, { digits: [16, 3], trailingZeros: false });
+    return p < 0.001
+        ? _t("p < %(limit)s", { limit: write(0.001) })
+        : _t("p = %(p)s", { p: write(p) });
+}
+
+const FORMATS = {
+    count: formatCount,
+    amount: formatAmount,
+    exact_amount: formatExactAmount,
+    rate: formatRate,
+    interval: formatInterval,
+    days: formatDays,
+};
+
+/**
+ * @param {string} type a key of {@link FORMATS}
+ * @param {number | [number, number] | null} figure
+ * @param {number} currencyId
+ * @returns {string}
+ */
+export function formatFigure(type, figure, currencyId) {
+    return FORMATS[type](figure, currencyId);
+}
+
+/**
+ * @param {string} type a key of {@link FORMATS}
+ * @param {number | null} figure
+ * @param {number | null} before
+ * @param {number} currencyId
+ * @returns {string} the difference with its sign, of rates in percentage points
+ */
+export function formatDifference(type, figure, before, currencyId) {
+    if (!exists(figure) || !exists(before) || type === "interval") {
+        return "";
+    }
+    const format = (number) =>
+        type === "rate" ? formatPoints(number) : FORMATS[type](number, currencyId);
+    const difference = figure - before;
+    const text = format(Math.abs(difference));
+    if (text === format(0)) {
+        return "±0";
+    }
+    return `${difference > 0 ? "+" : MINUS}${text}`;
+}
+
+function formatPoints(rate) {
+    return _t("%(points)s pp", {
+        points: formatFloat(100 * rate, { digits: [16, 1], trailingZeros: false }),
+    });
 }

@@ -1,47 +1,64 @@
 import { RPCError } from "@web/core/network/rpc";
 import { KeepLast } from "@web/core/utils/concurrency";
-import { pick } from "@web/core/utils/objects";
 import { Model } from "@web/model/model";
 
-import { getPeriodOptions } from "./funnel_periods";
-
-/** What the reader chooses in the view itself, beside the search bar. */
-const CHOICES = ["funnelId", "measure", "period", "dateFrom", "dateTo"];
-
-/** What another choice needs no new answer for: it is in the answer already. */
-const CHOICES_OF_DISPLAY = ["measure"];
+import {
+    CHOICES_OF_DISPLAY,
+    getOptions,
+    getWidthField,
+    readChoices,
+} from "./funnel_choices";
 
 /** The key of the context under which a favorite keeps the choices. */
 const CONTEXT_KEY = "funnel_choices";
 
 /**
- * Asks for the funnel report and keeps the answer. All figures come from the
- * server, none is computed here.
+ * Asks for the funnel report and keeps the answer. All figures and shapes come
+ * from the server.
  */
 export class FunnelModel extends Model {
-    /** @override */
+    /**
+     * @override
+     * @param {Object} params
+     * @param {Object} params.defaults the choices nobody made
+     * @param {Object} [params.choices] those to go on with
+     * @param {Object} [params.choicesOfContext] see {@link exportState}
+     * @param {Object} [params.choicesOfUrl] they have the last word
+     */
     setup(params) {
         this.keepLast = new KeepLast();
         this.resModel = params.resModel;
-        this.choices = pick(params.choices, ...CHOICES);
+        this.defaults = params.defaults;
+        this.choices = { ...(params.choices || params.defaults) };
         this.choicesOfContext = params.choicesOfContext || null;
+        this.choicesOfUrl = params.choicesOfUrl;
         this.searchParams = null;
         this.funnels = null;
-        this.report = null;
+        this.answer = null;
         this.error = null;
         this.isLoading = false;
     }
 
     /** @override */
     async load(searchParams) {
+        const isFirst = !this.searchParams;
         this.searchParams = searchParams;
         this._takeChoicesFromContext(searchParams.context);
-        await this._fetchReport();
+        if (isFirst) {
+            Object.assign(this.choices, this.choicesOfUrl);
+        }
+        await this._fetch();
     }
 
     /** @override */
     hasData() {
-        return Boolean(this.report?.total.size);
+        return Boolean(this.answer?.report.total.size);
+    }
+
+    /** The figure of a step that is its width in the answer that is shown. */
+    get measure() {
+        const { lens } = this.answer?.report.options || this.choices;
+        return getWidthField({ lens, measure: this.choices.measure });
     }
 
     /**
@@ -51,11 +68,30 @@ export class FunnelModel extends Model {
         Object.assign(this.choices, choices);
         try {
             if (Object.keys(choices).some((key) => !CHOICES_OF_DISPLAY.includes(key))) {
-                await this._fetchReport();
+                const answered = this._fetch();
+                this.notify();
+                await answered;
             }
         } finally {
             this.notify();
         }
+    }
+
+    /**
+     * @returns {{domain: Array, options: Object, measure: string}} what is asked
+     *  of `get_funnel_view`, and which of the figures is the width
+     */
+    getQuestion() {
+        const options = getOptions(this.choices);
+        const [groupby] = this.searchParams.groupBy;
+        if (groupby) {
+            options.groupby = groupby;
+        }
+        return {
+            domain: this.searchParams.domain,
+            options,
+            measure: getWidthField(this.choices),
+        };
     }
 
     /**
@@ -66,6 +102,18 @@ export class FunnelModel extends Model {
             choices: { ...this.choices },
             choicesOfContext: this.choicesOfContext,
         };
+    }
+
+    /**
+     * @returns {Object} the choices that would not be made by themselves
+     */
+    exportChoices() {
+        const given = { ...this.defaults, ...this.choicesOfContext };
+        return Object.fromEntries(
+            Object.entries(this.choices).filter(
+                ([name, value]) => value !== given[name]
+            )
+        );
     }
 
     /**
@@ -99,48 +147,30 @@ export class FunnelModel extends Model {
 
     /** The choices of a favorite count when it is applied, not after that. */
     _takeChoicesFromContext(context) {
-        const chosen = context[CONTEXT_KEY] || null;
+        const chosen = context[CONTEXT_KEY] ? readChoices(context[CONTEXT_KEY]) : null;
         if (JSON.stringify(chosen) !== JSON.stringify(this.choicesOfContext)) {
             this.choicesOfContext = chosen;
-            Object.assign(this.choices, pick(chosen || {}, ...CHOICES));
+            Object.assign(this.choices, chosen);
         }
     }
 
-    /** @returns {Object} the options of `get_funnel_report` */
-    _getOptions() {
-        const options = getPeriodOptions(this.choices);
-        if (this.choices.funnelId) {
-            options.funnel_id = this.choices.funnelId;
-        }
-        const [groupby] = this.searchParams.groupBy;
-        if (groupby) {
-            options.groupby = groupby;
-        }
-        return options;
-    }
-
-    async _fetchReport() {
+    async _fetch() {
         this.isLoading = true;
-        if (this.isReady) {
-            this.notify();
-        }
-        const { domain, context } = this.searchParams;
+        const { domain, options } = this.getQuestion();
+        const { context } = this.searchParams;
         try {
-            const [report, funnels] = await this.keepLast.add(
+            const [answer, funnels] = await this.keepLast.add(
                 Promise.all([
-                    this.orm.call(
-                        this.resModel,
-                        "get_funnel_report",
-                        [domain, this._getOptions()],
-                        { context }
-                    ),
+                    this.orm.call(this.resModel, "get_funnel_view", [domain, options], {
+                        context,
+                    }),
                     this.funnels ||
                         this.orm.searchRead("crm.funnel", [], ["display_name"]),
                 ])
             );
-            Object.assign(this, { report, funnels, error: null, isLoading: false });
+            Object.assign(this, { answer, funnels, error: null, isLoading: false });
         } catch (error) {
-            Object.assign(this, { report: null, isLoading: false });
+            Object.assign(this, { answer: null, isLoading: false });
             if (
                 !(error instanceof RPCError) ||
                 !error.exceptionName?.startsWith("odoo.exceptions.")

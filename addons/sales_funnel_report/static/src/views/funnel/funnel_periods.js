@@ -1,5 +1,5 @@
-import { _t } from "@web/core/l10n/translation";
 import { serializeDate } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
 
 const { DateTime } = luxon;
 
@@ -15,6 +15,20 @@ export const PERIODS = {
 };
 export const DEFAULT_PERIOD = "last_12_months";
 
+/** With what a period is compared. */
+export const COMPARISONS = {
+    none: _t("No comparison"),
+    before: _t("Period before"),
+    year: _t("Year before"),
+};
+
+/** The days in the past at whose end people like to look. */
+export const PAST_DAYS = {
+    month: _t("End of last month"),
+    quarter: _t("End of last quarter"),
+    year: _t("End of last year"),
+};
+
 /**
  * @param {Object} choices
  * @param {string} choices.period a key of {@link PERIODS}
@@ -24,28 +38,80 @@ export const DEFAULT_PERIOD = "last_12_months";
  *  them, `date_to` not included; what is left out is the server's default, the
  *  last 12 months
  */
-export function getPeriodOptions({ period, dateFrom, dateTo }) {
+export function getPeriodOptions(choices) {
+    if (choices.period === DEFAULT_PERIOD) {
+        return {};
+    }
+    const [start, end] = getBounds(choices);
+    const options = {};
+    if (start) {
+        options.date_from = serializeDate(start);
+    }
+    if (end) {
+        options.date_to = serializeDate(end);
+    }
+    return options;
+}
+
+/**
+ * @param {Object} choices as {@link getPeriodOptions} takes them
+ * @param {string} choices.compare a key of {@link COMPARISONS}, not `none`
+ * @returns {{date_from: string, date_to: string} | null} the period to compare
+ *  with, `date_to` not included
+ */
+export function getComparedPeriod(choices) {
+    const [start, end] = getBounds(choices);
+    if (!start || !end) {
+        return null;
+    }
+    const { unit = "year" } = PERIODS[choices.period];
+    let back = { year: 1 };
+    if (choices.compare === "before") {
+        back =
+            choices.period === "custom"
+                ? { days: Math.round(end.diff(start, "days").days) }
+                : { [unit]: 1 };
+    }
+    return {
+        date_from: serializeDate(start.minus(back)),
+        date_to: serializeDate(end.minus(back)),
+    };
+}
+
+/**
+ * @param {Object} choices
+ * @param {string} [choices.asOf] the day at whose end is looked, today by default
+ * @param {string} choices.compare a key of {@link COMPARISONS}, not `none`
+ * @returns {{date_from: string, date_to: string}} the day to compare with, a month
+ *  or a year before
+ */
+export function getComparedDay({ asOf, compare }) {
+    const day = (asOf ? DateTime.fromISO(asOf) : DateTime.local()).minus({
+        [compare === "before" ? "month" : "year"]: 1,
+    });
+    return {
+        date_from: serializeDate(day),
+        date_to: serializeDate(day.plus({ days: 1 })),
+    };
+}
+
+/** @returns {[DateTime?, DateTime?]} first day, and the day after the last one */
+function getBounds({ period, dateFrom, dateTo }) {
     if (period === "custom") {
-        const options = {};
-        if (dateFrom) {
-            options.date_from = dateFrom;
-        }
-        if (dateTo) {
-            options.date_to = serializeDate(DateTime.fromISO(dateTo).plus({ days: 1 }));
-        }
-        return options;
+        return [
+            dateFrom && DateTime.fromISO(dateFrom),
+            dateTo && DateTime.fromISO(dateTo).plus({ days: 1 }),
+        ];
     }
     const { unit, back } = PERIODS[period];
     if (!unit) {
-        return {};
+        const end = DateTime.local().startOf("day").plus({ days: 1 });
+        return [end.minus({ years: 1 }), end];
     }
     const start = DateTime.local()
         .startOf(unit)
         .minus({ [unit]: back });
-    return {
-        date_from: serializeDate(start),
-        date_to: serializeDate(start.plus({ [unit]: 1 })),
-    };
+    return [start, start.plus({ [unit]: 1 })];
 }
 
 /**
@@ -54,4 +120,12 @@ export function getPeriodOptions({ period, dateFrom, dateTo }) {
  */
 export function getDays({ date_from, date_to }) {
     return [DateTime.fromISO(date_from), DateTime.fromISO(date_to).minus({ days: 1 })];
+}
+
+/**
+ * @param {string} unit a key of {@link PAST_DAYS}
+ * @returns {string} the last day before the present month, quarter or year
+ */
+export function getPastDay(unit) {
+    return serializeDate(DateTime.local().startOf(unit).minus({ days: 1 }));
 }

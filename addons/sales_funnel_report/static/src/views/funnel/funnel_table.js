@@ -1,13 +1,9 @@
 import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 
-import {
-    formatCount,
-    formatDays,
-    formatExactAmount,
-    formatInterval,
-    formatRate,
-} from "./funnel_format";
+import { getColumns, getGroupColumns } from "./funnel_columns";
+import { formatDifference, formatFigure, formatRate } from "./funnel_format";
+import { describeBelow, describeSize, getSizeField } from "./funnel_rows";
 
 /**
  * The numbers of the drawing as a table. It is always there, for screen readers
@@ -15,44 +11,107 @@ import {
  */
 export class FunnelTable extends Component {
     static template = "sales_funnel_report.FunnelTable";
-    static props = { report: Object, isShown: Boolean };
+    static props = { report: Object, isShown: Boolean, onOpen: Function };
 
-    setup() {
-        this.formatCount = formatCount;
-        this.formatRate = formatRate;
+    get lens() {
+        return this.props.report.options.lens;
     }
 
     get columns() {
-        const currencyId = this.props.report.currency_id;
-        const amount = (value) => formatExactAmount(value, currencyId);
-        return [
-            { label: _t("Deals"), get: (step) => formatCount(step.count) },
-            { label: _t("Amount"), get: (step) => amount(step.amount) },
-            {
-                label: _t("From the step before"),
-                get: (step) => formatRate(step.conversion_prev),
-            },
-            { label: _t("95% interval"), get: (step) => formatInterval(step.ci) },
-            {
-                label: _t("From the first step"),
-                get: (step) => formatRate(step.conversion_first),
-            },
-            { label: _t("Skipped"), get: (step) => formatCount(step.skipped) },
-            { label: _t("Lost"), get: (step) => formatCount(step.lost) },
-            { label: _t("Lost amount"), get: (step) => amount(step.lost_amount) },
-            { label: _t("Open"), get: (step) => formatCount(step.open) },
-            { label: _t("On hold"), get: (step) => formatCount(step.on_hold) },
-            { label: _t("Won"), get: (step) => formatCount(step.won) },
-            {
-                label: _t("Median days to next"),
-                get: (step) => formatDays(step.days_to_next.median),
-            },
-        ];
+        return getColumns(this.lens);
+    }
+
+    get groupColumns() {
+        return getGroupColumns(this.lens);
+    }
+
+    /** Each step, and when there is something to compare, what it was before. */
+    get stepRows() {
+        const { compare, currency_id: currencyId, total } = this.props.report;
+        const before = Object.fromEntries(
+            (compare?.steps || []).map((step) => [step.key, step])
+        );
+        return total.steps.flatMap((step) => {
+            const past = before[step.key];
+            const rows = [
+                { key: step.key, label: step.name, cells: this._cells(step) },
+            ];
+            if (past) {
+                rows.push(
+                    {
+                        key: `${step.key} before`,
+                        label: _t("before"),
+                        isPast: true,
+                        cells: this._cells(past),
+                    },
+                    {
+                        key: `${step.key} difference`,
+                        label: _t("difference"),
+                        isPast: true,
+                        cells: this.columns.map(({ get, key, type }) => ({
+                            key,
+                            text: formatDifference(
+                                type,
+                                get(step),
+                                get(past),
+                                currencyId
+                            ),
+                        })),
+                    }
+                );
+            }
+            return rows;
+        });
     }
 
     /** The groups, and what they are parts of. */
     get groupRows() {
         const { groups, total } = this.props.report;
-        return [...groups, { label: _t("Total"), series: total, isTotal: true }];
+        return [
+            ...groups.map(({ label, series }) => this._groupRow(label, series)),
+            { ...this._groupRow(_t("Total"), total), isTotal: true },
+        ];
+    }
+
+    // ------------------------------------------------------------
+    // Protected
+    // ------------------------------------------------------------
+
+    _cells(step) {
+        const currencyId = this.props.report.currency_id;
+        return this.columns.map(({ get, getDomain, key, label, type }) => {
+            const text = formatFigure(type, get(step), currencyId);
+            return {
+                key,
+                text,
+                domain: getDomain(step),
+                name: `${step.name}, ${label}: ${text}`,
+            };
+        });
+    }
+
+    _groupRow(label, series) {
+        const currencyId = this.props.report.currency_id;
+        const size = getSizeField(this.lens);
+        return {
+            label,
+            steps: series.steps.map((step) => ({
+                key: step.key,
+                text: formatFigure("count", step[size]),
+                rate: "conversion_prev" in step && formatRate(step.conversion_prev),
+                domain: step.domain,
+                name: `${label} – ${step.name}: ${describeSize(this.lens, step)}`,
+                below: step.below_others && describeBelow(step.below_others),
+            })),
+            cells: this.groupColumns.map(({ get, key, label: column, type }) => {
+                const text = formatFigure(type, get(series), currencyId);
+                return {
+                    key,
+                    text,
+                    domain: type === "count" && series.domains?.[key],
+                    name: `${label}, ${column}: ${text}`,
+                };
+            }),
+        };
     }
 }

@@ -4,6 +4,8 @@ import { FunnelArchParser } from "./funnel_arch_parser";
 import { FunnelController } from "./funnel_controller";
 import { FunnelModel } from "./funnel_model";
 import { FunnelRenderer } from "./funnel_renderer";
+import { FunnelSearchModel } from "./funnel_search_model";
+import { readUrl } from "./funnel_url";
 
 export const funnelView = {
     type: "funnel",
@@ -11,18 +13,23 @@ export const funnelView = {
     Controller: FunnelController,
     Model: FunnelModel,
     Renderer: FunnelRenderer,
+    SearchModel: FunnelSearchModel,
     searchMenuTypes: ["filter", "groupBy", "favorite"],
 
     props: (genericProps, view) => {
-        const { arch, globalState, resModel, state } = genericProps;
-        const archInfo = new view.ArchParser().parse(arch);
-        const kept = state?.funnel || globalState?.funnel;
+        const { arch, globalState, resModel, state, updateActionState } = genericProps;
+        const { choices: defaults, title } = new view.ArchParser().parse(arch);
+        const url = updateActionState && !state ? readUrl() : null;
+        const kept = url
+            ? { choicesOfUrl: url.choices }
+            : state?.funnel || globalState?.funnel;
         return {
             ...genericProps,
             Model: view.Model,
             Renderer: view.Renderer,
-            modelParams: { resModel, choices: archInfo.choices, ...kept },
-            title: archInfo.title,
+            modelParams: { resModel, defaults, ...kept },
+            isTableShown: state?.isTableShown ?? url?.isTableShown ?? false,
+            title,
         };
     },
 };
