@@ -9,6 +9,7 @@
     "depends": ["sales_funnel_crm"],
     "data": [
         "security/ir.model.access.csv",
+        "security/crm_funnel_subscription_security.xml",
         "data/crm_funnel_data.xml",
         "views/crm_lead_stage_history_views.xml",
         "views/crm_funnel_views.xml",
@@ -18,6 +19,10 @@
         "wizard/crm_lead_stage_history_import_views.xml",
         "report/crm_funnel_picture_templates.xml",
         "report/sales_funnel_document_templates.xml",
+        "data/crm_funnel_mail_templates.xml",
+        "data/crm_funnel_subscription_data.xml",
+        "views/crm_funnel_subscription_views.xml",
+        "wizard/crm_funnel_send_views.xml",
     ],
     "demo": ["demo/crm_lead_demo.xml"],
     "assets": {

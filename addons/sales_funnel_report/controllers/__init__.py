@@ -1,1 +1,2 @@
 from . import crm_funnel_export
+from . import crm_funnel_unsubscribe

@@ -16,3 +16,6 @@ from . import crm_funnel_document
 from . import crm_funnel_picture
 from . import crm_funnel_spreadsheet
 from . import crm_funnel_file
+from . import crm_funnel_mail
+from . import crm_funnel_delivery
+from . import crm_funnel_subscription

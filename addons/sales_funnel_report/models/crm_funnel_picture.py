@@ -29,7 +29,7 @@ ROW_HEIGHT = 64
 ONE_LINE = 44
 HEAD_LINE = 17
 MARGIN = 24
-# Pixels in one unit of the drawing.
+# Pixels of a picture in one unit of the drawing.
 PIXELS = 2
 MOST_REASONS = 2
 MOST_HEIGHT = 90
@@ -42,10 +42,11 @@ class CrmFunnelPicture(models.AbstractModel):
     _description = "Sales Funnel Picture"
 
     @api.model
-    def _render_svg(self, document):
+    def _render_svg(self, document, pixels=1):
         """The drawing, complete in itself.
 
         :param dict document: see ``crm.funnel.document``
+        :param float pixels: in one of its units
         :rtype: markupsafe.Markup
         """
         lines = [f"{label}: {text}" for label, text in document["facts"]]
@@ -68,6 +69,7 @@ class CrmFunnelPicture(models.AbstractModel):
                 "head_height": (len(head) + 1) * HEAD_LINE,
                 "margin": MARGIN,
             },
+            pixels,
         )
 
     @api.model
@@ -103,7 +105,7 @@ class CrmFunnelPicture(models.AbstractModel):
             len(report["groups"]), len(report["total"]["steps"]), height
         )
 
-    def _render(self, document, picture, pixels=PIXELS, is_plain=False):
+    def _render(self, document, picture, pixels, is_plain=False):
         height = picture["height"] + picture["head_height"] + 2 * picture["margin"]
         width = WIDTH + 2 * picture["margin"]
         return self.env["ir.qweb"]._render(
@@ -128,7 +130,7 @@ class CrmFunnelPicture(models.AbstractModel):
         :rtype: bytes
         :raise UserError: when the program that makes pictures does not work
         """
-        svg = self._render_svg(document)
+        svg = self._render_svg(document, PIXELS)
         page = (
             f"<!DOCTYPE html><meta charset='utf-8'><body style='margin:0'>{svg}</body>"
         )

@@ -4,6 +4,7 @@ from . import test_figures
 from . import test_funnel_document
 from . import test_funnel_document_drawing
 from . import test_funnel_document_file
+from . import test_funnel_document_mail
 from . import test_funnel_analysis
 from . import test_funnel_report
 from . import test_funnel_view

@@ -1,0 +1,172 @@
+import logging
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from ..drawing import HEX_COLORS
+from ..drawing.page import mix
+
+_logger = logging.getLogger(__name__)
+
+
+class CrmFunnelMail(models.AbstractModel):
+    """A funnel document as a mail: tables only, for that is what programs for
+    mail agree on."""
+
+    _name = "crm.funnel.mail"
+    _description = "Sales Funnel Mail"
+
+    @api.model
+    def _render_body(self, document, note="", unsubscribe_url=None):
+        """The mail without its attachments.
+
+        :param dict document: see ``crm.funnel.document``
+        :param str note: plain text of the sender
+        :param str unsubscribe_url: for mails that come by themselves
+        :rtype: markupsafe.Markup
+        """
+        documents = self.env["crm.funnel.document"]
+        currency = document["currency"]
+        return self.env["ir.qweb"]._render(
+            "sales_funnel_report.funnel_mail",
+            {
+                "document": document,
+                "note_lines": note.splitlines() if note else [],
+                "bars": self._get_bars(document),
+                "table": document["group_table"] or document["table"],
+                "text_of": lambda kind, value: documents._format(kind, value, currency),
+                "short_text_of": lambda kind, value: documents._format_short(
+                    kind, value, currency
+                ),
+                "note_of": lambda figure: documents._format_note(figure, currency),
+                "url": f"{self.get_base_url()}/odoo/sales-funnel",
+                "unsubscribe_url": unsubscribe_url,
+            },
+        )
+
+    def _get_bars(self, document):
+        """The drawing as bars, each with what is left free beside it."""
+        measure = document["measure"]
+        kind = "amount" if measure.endswith("amount") else "count"
+        documents = self.env["crm.funnel.document"]
+        bars = []
+        for step, band, name in zip(
+            document["report"]["total"]["steps"],
+            document["drawing"]["total"][measure],
+            document["drawing"]["colors"],
+            strict=True,
+        ):
+            width = round(band["width"])
+            if band["bar"]:
+                width = max(1, width)
+            rate = step.get("conversion_prev")
+            bars.append(
+                {
+                    "name": step["name"],
+                    "value": documents._format_short(
+                        kind, step[measure], document["currency"]
+                    ),
+                    "rate": ""
+                    if rate is None
+                    else documents._format("rate", rate, document["currency"]),
+                    "width": width,
+                    "left": (100 - width) // 2,
+                    "right": 100 - width - (100 - width) // 2,
+                    "color": mix(HEX_COLORS[name], 0.9),
+                }
+            )
+        return bars
+
+    @api.model
+    def _send(self, question, partners, subject="", note="", sender=None, **values):
+        """Send the answer to a question, as the user sees it.
+
+        :param dict question: ``domain``, ``options`` and ``measure``
+        :param partners: ``res.partner`` who get it
+        :param str subject: by default the title of the document
+        :param str note: plain text of the sender
+        :param sender: ``res.users``, by default the user
+        :param values: ``extensions`` of the files to attach, by default ``pdf``;
+            ``unsubscribe_url``, ``headers``
+        :return: ``mail.mail``, to be sent by Odoo's queue
+        :raise UserError: for a question without answer, a sender or a receiver
+            without address
+        """
+        sender = sender or self.env.user
+        self._check_addresses(sender, partners)
+        document = self.env["crm.funnel.document"]._get_document(
+            question.get("domain"), question.get("options"), question.get("measure")
+        )
+        # the files tell the same moment as the mail
+        as_of = document["report"]["options"]["as_of"]
+        options = {**(question.get("options") or {}), "as_of": as_of}
+        question = {**question, "options": options}
+        files = [
+            file
+            for extension in values.get("extensions", ["pdf"])
+            for file in self._make_attachment(document, question, extension)
+        ]
+        # sudo: people may not create mails; this one has what its sender sees, for
+        # those whom the sender chose, and the files are nobody else's
+        attachments = self.env["ir.attachment"].sudo().create(files)
+        mail = (
+            self.env["mail.mail"]
+            .sudo()
+            .create(
+                {
+                    "subject": subject or document["title"],
+                    "body_html": self._render_body(
+                        document, note, values.get("unsubscribe_url")
+                    ),
+                    "author_id": sender.partner_id.id,
+                    "email_from": sender.email_formatted,
+                    "recipient_ids": [(6, 0, partners.ids)],
+                    "attachment_ids": [(6, 0, attachments.ids)],
+                    "headers": values.get("headers") or {},
+                    "auto_delete": True,
+                    "state": "outgoing",
+                }
+            )
+        )
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        return mail
+
+    def _check_addresses(self, sender, partners):
+        if not sender.email:
+            raise UserError(
+                self.env._(
+                    "%(user)s has no email address to send from. Add one in the "
+                    "preferences of the user.",
+                    user=sender.name,
+                )
+            )
+        without = partners.filtered(lambda partner: not partner.email)
+        if without:
+            raise UserError(
+                self.env._(
+                    "These contacts have no email address: %(names)s.",
+                    names=", ".join(without.mapped("name")),
+                )
+            )
+
+    def _make_attachment(self, document, question, extension):
+        """:return: list of values of ``ir.attachment``, empty when there is none"""
+        files = self.env["crm.funnel.file"]
+        try:
+            if extension == "pdf":
+                content, extension = files._make_pdf(question)
+            else:
+                content = files._get_makers()[extension][1](document)
+        except UserError as error:
+            # the mail has all numbers in itself
+            _logger.warning("A funnel is sent without its %s: %s", extension, error)
+            return []
+        return [
+            {
+                "name": files._get_name(document, extension),
+                "raw": content,
+                # so they are deleted with the mail
+                "res_model": "mail.message",
+                "res_id": 0,
+            }
+        ]

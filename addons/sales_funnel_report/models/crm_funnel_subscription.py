@@ -1,0 +1,365 @@
+import json
+import logging
+from ast import literal_eval
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+from werkzeug.urls import url_encode
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import hmac
+
+from .crm_funnel_question import MOVING_PERIODS
+
+_logger = logging.getLogger(__name__)
+
+# The hour of the receiver from which a mail may come.
+MORNING = 6
+# What a subscription keeps of the options; the rest moves on with the days.
+KEPT_OPTIONS = ("funnel_id", "lens", "rule", "window_days", "horizon_days", "groupby")
+
+
+class CrmFunnelSubscription(models.Model):
+    """A question to the funnel that is asked again every week or month, for each
+    receiver as that person."""
+
+    _name = "crm.funnel.subscription"
+    _description = "Sales Funnel Subscription"
+    _inherit = ["mail.thread"]
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    active = fields.Boolean(default=True)
+    user_id = fields.Many2one(
+        "res.users",
+        string="Owner",
+        required=True,
+        default=lambda self: self.env.user,
+        help="Is told when a mail could not be sent.",
+    )
+    user_ids = fields.Many2many(
+        "res.users",
+        string="Receivers",
+        default=lambda self: self.env.user,
+        domain=lambda self: [
+            ("share", "=", False),
+            ("all_group_ids", "in", self.env.ref("sales_team.group_sale_salesman").id),
+        ],
+        help="Each gets the figures of the deals that this person may see.",
+    )
+    frequency = fields.Selection(
+        [("week", "Every Monday"), ("month", "On the 1st of each month")],
+        required=True,
+        default="month",
+        string="When",
+    )
+    since = fields.Date(
+        required=True, default=fields.Date.context_today, readonly=True, copy=False
+    )
+    next_day = fields.Date(compute="_compute_next_day", string="Next Mail")
+    period = fields.Selection(
+        [
+            ("this_month", "This Month"),
+            ("last_month", "Last Month"),
+            ("this_quarter", "This Quarter"),
+            ("last_quarter", "Last Quarter"),
+            ("this_year", "This Year"),
+            ("last_year", "Last Year"),
+            ("last_12_months", "Last 12 Months"),
+            ("fixed", "Always the Same Days"),
+        ],
+        required=True,
+        default="last_month",
+        help="The period as of the day of the mail: it moves on by itself.",
+    )
+    compare = fields.Selection(
+        [
+            ("none", "Nothing"),
+            ("before", "Period Before"),
+            ("year", "Year Before"),
+        ],
+        required=True,
+        default="none",
+        string="Compare With",
+    )
+    domain = fields.Char(string="Filter", default="[]", required=True)
+    options = fields.Text(default="{}", required=True)
+    measure = fields.Char()
+    description = fields.Text(compute="_compute_description")
+    with_xlsx = fields.Boolean(string="Attach Excel file")
+    delivery_ids = fields.One2many(
+        "crm.funnel.delivery", "subscription_id", string="Mails", readonly=True
+    )
+    is_receiver = fields.Boolean(compute="_compute_is_receiver")
+
+    @api.model
+    def default_get(self, fields_list):
+        """Take over what the funnel shows, given by the view in the context."""
+        values = super().default_get(fields_list)
+        question = self.env.context.get("funnel_question")
+        if not question:
+            return values
+        options = question.get("options") or {}
+        found = self.env["crm.funnel.question"]._find_period(options)
+        kept = {key: options[key] for key in KEPT_OPTIONS if options.get(key)}
+        if not found and options.get("lens") != "snapshot":
+            kept["date_from"] = options.get("date_from")
+            kept["date_to"] = options.get("date_to")
+        values.update(
+            domain=repr(question.get("domain") or []),
+            options=json.dumps(kept),
+            measure=question.get("measure"),
+            period=found or "fixed",
+            compare=self._find_compare(options, found),
+        )
+        document = self.env["crm.funnel.document"]._get_document(
+            question.get("domain"), kept
+        )
+        values["name"] = document["title"]
+        return values
+
+    @api.model
+    def _find_compare(self, options, period):
+        """What a comparison means for a period, see ``compare``."""
+        compare = options.get("compare")
+        if not compare or not period:
+            return "none"
+        for name in ("before", "year"):
+            if self._get_compared(period, name) == compare:
+                return name
+        return "none"
+
+    @api.model
+    def _get_compared(self, period, compare):
+        """:return: the days that a moving period is compared with, as an option"""
+        first, after = self.env["crm.funnel.question"]._get_period(period)
+        unit, _back = MOVING_PERIODS[period]
+        back = (
+            self.env["crm.funnel.question"]._get_length(unit)
+            if compare == "before" and unit
+            else relativedelta(years=1)
+        )
+        return {"date_from": str(first - back), "date_to": str(after - back)}
+
+    # ------------------------------------------------------------
+    # COMPUTED
+    # ------------------------------------------------------------
+
+    @api.depends("frequency")
+    def _compute_next_day(self):
+        for subscription in self:
+            start = subscription._get_turn(self.env.user, fields.Datetime.now())
+            length = (
+                relativedelta(weeks=1)
+                if subscription.frequency == "week"
+                else relativedelta(months=1)
+            )
+            subscription.next_day = start + length
+
+    @api.depends("domain", "options", "period", "compare")
+    def _compute_description(self):
+        for subscription in self:
+            try:
+                question = subscription._get_question()
+                options = self.env["crm.funnel.report"]._read_options(
+                    question["options"]
+                )
+            except (SyntaxError, UserError, ValueError) as error:
+                # a funnel may have been deleted since
+                subscription.description = str(error)
+                continue
+            facts = self.env["crm.funnel.question"]._describe(
+                question["domain"], options
+            )
+            subscription.description = "\n".join(
+                f"{label}: {text}" for label, text in facts
+            )
+
+    @api.depends("user_ids")
+    @api.depends_context("uid")
+    def _compute_is_receiver(self):
+        for subscription in self:
+            subscription.is_receiver = self.env.user in subscription.user_ids
+
+    @api.constrains("domain", "options", "period", "compare")
+    def _check_question(self):
+        for subscription in self:
+            try:
+                question = subscription._get_question()
+            except (ValueError, SyntaxError) as error:
+                raise ValidationError(
+                    self.env._("The filter cannot be read: %(error)s", error=error)
+                ) from error
+            # raises what is wrong with it, in words
+            self.env["crm.lead"].get_funnel_report(
+                question["domain"], question["options"]
+            )
+
+    # ------------------------------------------------------------
+    # QUESTION
+    # ------------------------------------------------------------
+
+    def _get_question(self):
+        """What is asked today, in the time zone of the user.
+
+        :return: ``{"domain", "options", "measure"}``
+        """
+        self.ensure_one()
+        options = json.loads(self.options or "{}")
+        if self.period != "fixed":
+            days = self.env["crm.funnel.question"]._get_period(self.period)
+            options.update(zip(("date_from", "date_to"), map(str, days), strict=True))
+            if self.compare != "none":
+                options["compare"] = self._get_compared(self.period, self.compare)
+        return {
+            "domain": literal_eval(self.domain or "[]"),
+            "options": options,
+            "measure": self.measure or None,
+        }
+
+    # ------------------------------------------------------------
+    # SENDING
+    # ------------------------------------------------------------
+
+    @api.model
+    def _cron_send(self):
+        """Send what is due, and commit after each receiver: however often it is
+        begun anew, nobody gets a mail twice."""
+        due = self.search([])._get_due(fields.Datetime.now())
+        crons = self.env["ir.cron"]
+        crons._commit_progress(remaining=len(due))
+        for subscription, user, turn in due:
+            subscription._deliver(user, turn)
+            if not crons._commit_progress(1):
+                break
+
+    def _get_due(self, moment):
+        """
+        :param moment: naive UTC datetime
+        :return: list of ``(subscription, user, first day of the week or month)``
+        """
+        done = {
+            (delivery.subscription_id, delivery.user_id, delivery.turn)
+            for delivery in self.delivery_ids
+        }
+        due = []
+        for subscription in self:
+            for user in subscription.user_ids.filtered("active"):
+                turn = subscription._get_turn(user, moment)
+                if (
+                    turn > subscription.since
+                    and (subscription, user, turn) not in done
+                    and subscription._has_access(user)
+                ):
+                    due.append((subscription, user, turn))
+        return due
+
+    def _get_turn(self, user, moment):
+        """The first day of the week or month that it is for a receiver; a day
+        begins in the morning."""
+        there = fields.Datetime.context_timestamp(
+            self.with_context(tz=user.tz or "UTC"), moment - timedelta(hours=MORNING)
+        )
+        return fields.Date.start_of(there.date(), self.frequency or "month")
+
+    @api.model
+    def _has_access(self, user):
+        """Whether the user may see deals at all."""
+        return user.active and self.env["crm.lead"].with_user(user).has_access("read")
+
+    def _deliver(self, user, turn=None):
+        """Send the mail of one receiver; what goes wrong is told to the owner.
+
+        :param user: ``res.users``, the receiver
+        :param turn: first day of the week or month, ``None`` when sent by hand
+        """
+        self.ensure_one()
+        delivery = {"subscription_id": self.id, "user_id": user.id, "turn": turn}
+        # sudo: nobody writes these records by hand
+        deliveries = self.env["crm.funnel.delivery"].sudo()
+        try:
+            with self.env.cr.savepoint():
+                deliveries.create(delivery)
+                self._send_to(user)
+        except Exception as error:
+            # whatever it is, the others get their mails
+            _logger.exception("Funnel of subscription %s to %s", self.id, user.login)
+            deliveries.create({**delivery, "state": "failed", "error": str(error)})
+            self._tell_owner(user, error)
+
+    def _send_to(self, user):
+        """The mail, made with the rights of its receiver, in that person's language,
+        time zone and companies."""
+        companies = user.company_id + (user.company_ids - user.company_id)
+        there = {
+            "lang": user.lang,
+            "tz": user.tz or "UTC",
+            "allowed_company_ids": companies.ids,
+        }
+        # sudo: who gets the answer need not be able to read the question
+        subscription = self.sudo().with_context(**there)
+        unsubscribe_url = subscription._get_unsubscribe_url(user)
+        self.env["crm.funnel.mail"].with_user(user).with_context(**there)._send(
+            subscription._get_question(),
+            user.partner_id,
+            subject=subscription.name,
+            sender=subscription.user_id,
+            extensions=["pdf", "xlsx"] if subscription.with_xlsx else ["pdf"],
+            unsubscribe_url=unsubscribe_url,
+            headers={
+                "List-Unsubscribe": f"<{unsubscribe_url}>",
+                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+                "X-Auto-Response-Suppress": "OOF",
+            },
+        )
+
+    def _tell_owner(self, user, error):
+        self.message_post(
+            body=self.env._(
+                "The funnel could not be sent to %(user)s: %(error)s",
+                user=user.name,
+                error=error,
+            ),
+            partner_ids=self.user_id.partner_id.ids,
+        )
+
+    def action_send_now(self):
+        """Send it to all receivers now, besides the regular mails."""
+        self.check_access("write")
+        for subscription in self:
+            for user in subscription.user_ids:
+                if subscription._has_access(user):
+                    subscription._deliver(user)
+
+    # ------------------------------------------------------------
+    # UNSUBSCRIBING
+    # ------------------------------------------------------------
+
+    def action_unsubscribe(self):
+        """Take the user off the receivers."""
+        self._unsubscribe(self.env.user)
+
+    def _unsubscribe(self, user):
+        """:raise AccessError: for who gets no mails"""
+        for subscription in self.sudo():
+            if user not in subscription.user_ids:
+                raise AccessError(
+                    self.env._("%(user)s does not get these mails.", user=user.name)
+                )
+            # sudo: receivers may do nothing to a subscription but leave it
+            subscription.user_ids -= user
+
+    def _get_unsubscribe_token(self, user):
+        """A secret that only the receiver knows, from the mail."""
+        self.ensure_one()
+        return hmac(
+            self.env(su=True), "sales_funnel_report-unsubscribe", (self.id, user.id)
+        )
+
+    def _get_unsubscribe_url(self, user):
+        self.ensure_one()
+        query = url_encode(
+            {"user_id": user.id, "token": self._get_unsubscribe_token(user)}
+        )
+        return f"{self.get_base_url()}/sales_funnel/unsubscribe/{self.id}?{query}"
