@@ -15,3 +15,4 @@ from . import test_stage_history
 from . import test_stage_history_access
 from . import test_stage_history_concurrency
 from . import test_stage_history_queries
+from . import test_sales_pace
