@@ -19,3 +19,8 @@ from . import crm_funnel_file
 from . import crm_funnel_mail
 from . import crm_funnel_delivery
 from . import crm_funnel_subscription
+from . import crm_milestone_mixin
+from . import account_move
+from . import sale_order_line
+from . import sale_order
+from . import crm_lead_milestones
