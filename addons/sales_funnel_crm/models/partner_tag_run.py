@@ -84,7 +84,7 @@ class PartnerTagRun(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "contacts.action_contacts"
         )
-        action["name"] = self.name
+        action["name"] = action["display_name"] = self.name
         action["domain"] = [("id", "in", self.partner_ids.ids)]
         action["context"] = {"active_test": False}
         return action
@@ -99,7 +99,7 @@ class PartnerTagRun(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "crm.crm_lead_opportunities"
         )
-        action["name"] = self.name
+        action["name"] = action["display_name"] = self.name
         action["domain"] = [("partner_tag_run_id", "=", self.id)]
         action["context"] = {"default_type": "opportunity"}
         return action

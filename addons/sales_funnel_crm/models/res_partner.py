@@ -277,7 +277,7 @@ class ResPartner(models.Model):
         )
         family = self._fetch_children_partners_for_hierarchy()
         overdue = [("partner_id", "in", family.ids), *self._get_overdue_domain()]
-        action["name"] = self.env._("Overdue")
+        action["name"] = action["display_name"] = self.env._("Overdue")
         # the items tell whose it is: an entry may be about many contacts
         action["domain"] = [("line_ids", "any", overdue)]
         return action

@@ -145,7 +145,7 @@ class ResPartnerCategory(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "contacts.action_contacts"
         )
-        action["name"] = ", ".join(self.mapped("name"))
+        action["name"] = action["display_name"] = ", ".join(self.mapped("name"))
         action["domain"] = list(self._get_partner_domain(with_children))
         action["context"] = {"default_category_id": self.ids}
         return action

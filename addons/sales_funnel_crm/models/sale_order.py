@@ -132,7 +132,8 @@ class SaleOrder(models.Model):
         )
         action["context"] = {"active_model": self._name, "active_ids": self.ids}
         if len(self) == 1:
-            action["name"] = self.env._("Cancel %(order)s", order=self.name)
+            title = self.env._("Cancel %(order)s", order=self.name)
+            action["name"] = action["display_name"] = title
         return action
 
     @api.model

@@ -8,3 +8,4 @@ from . import test_hand_over
 from . import test_customer
 from . import test_demo
 from . import test_partner_tags
+from . import test_partner_tag_tour

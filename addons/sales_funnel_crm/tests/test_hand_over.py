@@ -1,12 +1,11 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
-from odoo.tests import Form, TransactionCase, new_test_user, tagged
+from odoo.tests import Form, HttpCase, TransactionCase, new_test_user, tagged
 
 KINDS = ("deal", "lead", "call", "quotation", "customer", "activity")
 
 
-@tagged("post_install", "-at_install")
-class TestHandOver(TransactionCase):
+class HandOverCase(TransactionCase):
     """Ada leaves. Ben and Cleo stay."""
 
     @classmethod
@@ -105,6 +104,9 @@ class TestHandOver(TransactionCase):
             for line in wizard.line_ids
         }
 
+
+@tagged("post_install", "-at_install")
+class TestHandOver(HandOverCase):
     def test_all_to_one(self):
         acme, _idle = self._partner("Acme"), self._partner("Idle")
         deal, lead = (
@@ -401,3 +403,21 @@ class TestHandOver(TransactionCase):
         before = self.env.cr.sql_log_count
         wizard._share_out()
         return self.env.cr.sql_log_count - before
+
+
+@tagged("post_install", "-at_install")
+class TestHandOverTour(HttpCase, HandOverCase):
+    def test_tour(self):
+        """A manager who may open users hands over from the card of the one who
+        leaves."""
+        self.dora.group_ids += self.env.ref("base.group_system")
+        deals = self._lead("Bridge") | self._lead("Tower")
+        won = self._lead("Won")
+        won.action_set_won()
+        self.start_tour(
+            f"/odoo/users/{self.ada.id}",
+            "sales_funnel_crm_hand_over",
+            login=self.dora.login,
+        )
+        self.assertEqual(deals.mapped("user_id"), self.ben | self.cleo)
+        self.assertEqual(won.user_id, self.ada, "it stays with who did it")

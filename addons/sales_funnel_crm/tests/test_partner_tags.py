@@ -342,7 +342,7 @@ class TestTagActions(PartnerTagCase):
         self.assertTrue(self.trade.last_run_date)
         opened = self.partner_model.search(run.action_view_partners()["domain"])
         self.assertEqual(opened, self.anna | self.bert | self.both)
-        self.assertEqual(composer.tag_names, "Trade")
+        self.assertIn("To 3 contacts of Trade.", composer.tag_description)
 
     def test_email_of_this_tag_only(self):
         self._send_email(scope="only")

@@ -5,8 +5,7 @@ class MailComposeMessage(models.TransientModel):
     _inherit = "mail.compose.message"
 
     tag_action_id = fields.Many2one("partner.tag.action", ondelete="cascade")
-    tag_reach_count = fields.Integer(related="tag_action_id.reach_count")
-    tag_names = fields.Char(related="tag_action_id.tag_names")
+    tag_description = fields.Char(related="tag_action_id.description")
 
     def action_send_mail(self):
         result = super().action_send_mail()

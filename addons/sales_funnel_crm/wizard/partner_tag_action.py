@@ -67,6 +67,7 @@ class PartnerTagAction(models.TransientModel):
         help="Contacts that it will be sent to, or made for.",
     )
     tag_names = fields.Char(compute="_compute_tag_names")
+    description = fields.Char(compute="_compute_description")
     run_id = fields.Many2one("partner.tag.run", ondelete="set null", readonly=True)
 
     def _default_category_ids(self):
@@ -84,6 +85,16 @@ class PartnerTagAction(models.TransientModel):
     def _compute_tag_names(self):
         for wizard in self:
             wizard.tag_names = ", ".join(wizard.category_ids.mapped("name"))
+
+    @api.depends("tag_names", "reach_count")
+    def _compute_description(self):
+        for wizard in self:
+            wizard.description = wizard.env._(
+                "To %(count)s contacts of %(tags)s. Each gets a message of their own; "
+                "who has had the very same is left out.",
+                count=wizard.reach_count,
+                tags=wizard.tag_names,
+            )
 
     def _get_partner_domain(self):
         """:return: ``Domain`` of all contacts of the tags"""

@@ -7,7 +7,7 @@ class SmsComposer(models.TransientModel):
     _inherit = "sms.composer"
 
     tag_action_id = fields.Many2one("partner.tag.action", ondelete="cascade")
-    tag_names = fields.Char(related="tag_action_id.tag_names")
+    tag_description = fields.Char(related="tag_action_id.description")
 
     def action_send_sms(self):
         result = super().action_send_sms()
