@@ -48,7 +48,8 @@ class CrmLeadStageHistory(models.Model):
             ("advanced", "Moved forward"),
             ("moved_back", "Moved back"),
             ("handed_off", "Handed to another team"),
-            ("lost", "Lost"),
+            # not the text of the count, which other languages put in the plural
+            ("lost", "Deal lost"),
             ("on_hold", "On hold"),
             ("merged", "Merged"),
         ],
