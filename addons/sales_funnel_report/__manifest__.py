@@ -16,6 +16,8 @@
         "views/crm_lead_views.xml",
         "views/crm_funnel_report_views.xml",
         "report/crm_funnel_analysis_views.xml",
+        "report/sales_pace_views.xml",
+        "report/sales_won_deal_views.xml",
         "wizard/crm_lead_stage_history_import_views.xml",
         "report/crm_funnel_picture_templates.xml",
         "report/sales_funnel_document_templates.xml",
