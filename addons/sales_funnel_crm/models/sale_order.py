@@ -57,6 +57,14 @@ class SaleOrder(models.Model):
             self._make_customers()
         return result
 
+    def _action_cancel(self):
+        quotations = self.filtered(lambda order: order.state in ("draft", "sent"))
+        result = super()._action_cancel()
+        if not self.env.user._is_internal():
+            # a customer declines online, where nobody asks for one of our reasons
+            quotations._ask_why(self.env._("Declined by the customer: why?"))
+        return result
+
     def _make_customers(self):
         """Who has a confirmed order is a customer."""
         self.filtered(lambda order: order.state == "sale").partner_id._make_customers()
@@ -116,14 +124,15 @@ class SaleOrder(models.Model):
         ).lost_reason_id = False
         self.filtered(
             lambda order: (
-                order.validity_date
+                (order.validity_date or order.state == "cancel")
                 and order.activity_ids
                 and (order.lost_reason_id or not order._is_given_up())
             )
         ).activity_unlink(["sales_funnel_crm.mail_activity_quotation_expired"])
 
     def action_open_cancel_dialog(self):
-        """Ask for the reason, then cancel; or only note it on an expired quotation.
+        """Ask for the reason, then cancel; or only note it on a quotation that has
+        expired or is cancelled.
 
         :return: action
         """
@@ -131,7 +140,10 @@ class SaleOrder(models.Model):
             "sale.action_mass_cancel_orders"
         )
         action["context"] = {"active_model": self._name, "active_ids": self.ids}
-        if len(self) == 1:
+        if len(self) == 1 and self.state == "cancel":
+            title = self.env._("Why was %(order)s cancelled?", order=self.name)
+            action["name"] = action["display_name"] = title
+        elif len(self) == 1:
             title = self.env._("Cancel %(order)s", order=self.name)
             action["name"] = action["display_name"] = title
         return action
@@ -151,7 +163,18 @@ class SaleOrder(models.Model):
             & Domain("lost_reason_id", "=", False)
             & Domain("user_id.active", "=", True)
         )
-        for user, orders in expired.grouped("user_id").items():
-            orders.with_context(lang=user.lang).activity_schedule(
-                "sales_funnel_crm.mail_activity_quotation_expired", user_id=user.id
-            )
+        expired._ask_why()
+
+    def _ask_why(self, summary=None):
+        """Ask the salespeople for the reasons.
+
+        :param str summary: of the activity, in place of that of its type
+        """
+        values = {"summary": summary} if summary else {}
+        for user, orders in self.grouped("user_id").items():
+            if user.active:
+                orders.with_context(lang=user.lang).activity_schedule(
+                    "sales_funnel_crm.mail_activity_quotation_expired",
+                    user_id=user.id,
+                    **values,
+                )

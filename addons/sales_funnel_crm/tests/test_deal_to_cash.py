@@ -658,6 +658,35 @@ class TestReasonOfQuotation(DealToCashCase):
         expired.validity_date = fields.Date.add(fields.Date.today(), days=30)
         self.assertFalse(expired.lost_reason_id, "it is valid again")
 
+    def test_a_reason_for_what_was_cancelled_without_one(self):
+        order = self._order(name="S1")
+        order.action_cancel()
+        form = Form(
+            self._press(order.with_user(self.user_own), "action_open_cancel_dialog")
+        )
+        self.assertTrue(form.all_cancelled)
+        self.assertTrue(form._get_modifier("lost_reason_id", "required"))
+        with self.assertRaisesRegex(UserError, "reason why S1 came to nothing"):
+            self._dialog(order).action_note_reason()
+        form.lost_reason_id = self.reason
+        form.save().action_note_reason()
+        self.assertRecordValues(
+            order, [{"state": "cancel", "lost_reason_id": self.reason.id}]
+        )
+
+    def test_the_salesperson_is_asked_why_a_customer_declined(self):
+        """The page of the customer has no reasons to choose from."""
+        declined, by_us, order = (self._order(validity_date=False) for _n in range(3))
+        order.action_confirm()
+        public = self.env.ref("base.public_user")
+        (declined | order).with_user(public).sudo()._action_cancel()
+        by_us.with_user(self.user_own).action_cancel()
+        self.assertEqual(self._asked(declined).user_id, self.user_own)
+        self.assertIn("Declined", self._asked(declined).summary)
+        self.assertFalse(self._asked(by_us | order))
+        self._dialog(declined, lost_reason_id=self.reason.id).action_note_reason()
+        self.assertFalse(self._asked(declined), "it is known")
+
     def test_confirmed_after_all(self):
         order = self._order(validity_date="2026-01-10")
         self._dialog(order, lost_reason_id=self.reason.id).action_note_reason()

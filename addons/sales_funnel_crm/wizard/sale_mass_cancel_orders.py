@@ -8,6 +8,7 @@ class SaleMassCancelOrders(models.TransientModel):
 
     has_quotation = fields.Boolean(compute="_compute_has_quotation")
     all_expired = fields.Boolean(compute="_compute_has_quotation")
+    all_cancelled = fields.Boolean(compute="_compute_has_quotation")
     lost_reason_id = fields.Many2one(
         "crm.lost.reason",
         string="Reason",
@@ -26,6 +27,9 @@ class SaleMassCancelOrders(models.TransientModel):
             wizard.all_expired = bool(quotations) and all(
                 order._is_given_up() for order in wizard.sale_order_ids
             )
+            wizard.all_cancelled = set(wizard.sale_order_ids.mapped("state")) == {
+                "cancel"
+            }
 
     def _get_quotations(self):
         """
@@ -42,7 +46,7 @@ class SaleMassCancelOrders(models.TransientModel):
         return result
 
     def action_note_reason(self):
-        """Leave expired quotations as they are, and keep the reason.
+        """Leave expired and cancelled quotations as they are, and keep the reason.
 
         :raises UserError: there is no reason, or one of them is still valid
         """
@@ -55,6 +59,13 @@ class SaleMassCancelOrders(models.TransientModel):
                     "%(orders)s has not expired: only an expired quotation keeps a "
                     "reason without being cancelled.",
                     orders=", ".join(valid.mapped("name")),
+                )
+            )
+        if not self.lost_reason_id:
+            raise UserError(
+                self.env._(
+                    "Choose the reason why %(orders)s came to nothing.",
+                    orders=", ".join(self.sale_order_ids.mapped("name")),
                 )
             )
         self._note_reason(self.sale_order_ids)
