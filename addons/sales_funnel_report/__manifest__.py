@@ -9,6 +9,7 @@
     "depends": ["sales_funnel_crm"],
     "data": [
         "security/ir.model.access.csv",
+        "security/receivable_security.xml",
         "security/crm_funnel_subscription_security.xml",
         "data/crm_funnel_data.xml",
         "views/crm_lead_stage_history_views.xml",
@@ -16,6 +17,13 @@
         "views/crm_lead_views.xml",
         "views/crm_funnel_report_views.xml",
         "report/crm_funnel_analysis_views.xml",
+        "report/sale_order_to_cash_views.xml",
+        "report/sales_receivable_views.xml",
+        "data/mail_template_receivable_data.xml",
+        "data/ir_cron_receivable_data.xml",
+        "wizard/sales_receivable_remind_views.xml",
+        "wizard/sales_report_day_views.xml",
+        "views/res_config_settings_views.xml",
         "report/sales_pace_views.xml",
         "report/sales_won_deal_views.xml",
         "wizard/crm_lead_stage_history_import_views.xml",
@@ -29,6 +37,7 @@
     "demo": ["demo/crm_lead_demo.xml"],
     "assets": {
         "web.assets_backend_lazy": [
+            "sales_funnel_report/static/src/views/as_of/**/*",
             "sales_funnel_report/static/src/cog_menu/*",
             "sales_funnel_report/static/src/views/funnel/**/*",
             ("remove", "sales_funnel_report/static/src/views/funnel/*.dark.scss"),

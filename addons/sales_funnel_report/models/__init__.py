@@ -6,6 +6,11 @@ from . import crm_funnel
 from . import crm_funnel_step
 from . import ir_actions_act_window_view
 from . import ir_ui_view
+from . import account_move_late_invoice
+from . import res_company
+from . import res_config_settings
+from . import sales_receivable_reminder
+from . import sales_receivable_reminder_line
 from . import crm_funnel_count
 from . import crm_funnel_count_flow
 from . import crm_funnel_count_milestone

@@ -10,6 +10,8 @@ from . import test_funnel_report
 from . import test_funnel_view
 from . import test_history_import
 from . import test_js
+from . import test_order_to_cash
+from . import test_receivables
 from . import test_lead_milestones
 from . import test_lead_to_cash
 from . import test_stage_history

@@ -1,0 +1,151 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+SEND_BATCH = 20
+
+
+class SalesReceivableReminder(models.Model):
+    """A customer was reminded of open invoices: when, by whom, and of which.
+
+    Reminders are made by the dialog alone, of what its user sees; so they can be sent
+    later, whoever it is that sends them.
+    """
+
+    _name = "sales.receivable.reminder"
+    _description = "Reminder of Open Invoices"
+    _order = "date desc, id desc"
+    _rec_name = "partner_id"
+
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+    )
+    recipient_id = fields.Many2one(
+        "res.partner", required=True, readonly=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, ondelete="cascade"
+    )
+    user_id = fields.Many2one(
+        "res.users", string="Reminded by", required=True, readonly=True
+    )
+    date = fields.Date(required=True, readonly=True)
+    is_repeated = fields.Boolean(string="Once More the Same Day", readonly=True)
+    template_id = fields.Many2one(
+        "mail.template", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+    state = fields.Selection(
+        [("queued", "To Send"), ("sent", "Sent"), ("failed", "Failed")],
+        required=True,
+        readonly=True,
+        default="queued",
+    )
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    amount = fields.Monetary(string="Open", readonly=True)
+    amount_late = fields.Monetary(string="Late", readonly=True)
+    line_ids = fields.One2many(
+        "sales.receivable.reminder.line", "reminder_id", readonly=True
+    )
+
+    _once_a_day = models.UniqueIndex(
+        "(partner_id, company_id, date) "
+        "WHERE is_repeated IS NOT TRUE AND state <> 'failed'",
+        "One of these customers is being reminded by somebody else at this moment. "
+        "Open the dialog again to see who is left.",
+    )
+    _to_send = models.Index("(id) WHERE state = 'queued'")
+
+    @api.model
+    def _cron_send(self):
+        """Send what waits, a few customers at a time."""
+        waiting = self.search([("state", "=", "queued")], order="id")
+        self.env["ir.cron"]._commit_progress(remaining=len(waiting))
+        for start in range(0, len(waiting), SEND_BATCH):
+            batch = waiting[start : start + SEND_BATCH]
+            for user, reminders in batch.grouped("user_id").items():
+                # sudo: in the name of who reminds, see _send
+                reminders.with_user(user).sudo()._send_or_fail()
+            if not self.env["ir.cron"]._commit_progress(len(batch)):
+                return
+
+    def _send_or_fail(self):
+        """Send the reminders of one user; if that cannot be done, say so on the
+        customers, and let them be reminded again the same day.
+        """
+        try:
+            with self.env.cr.savepoint():
+                self._send(force_send=False)
+        except UserError as error:
+            self.state = "failed"
+            self.partner_id._message_log_batch(
+                bodies=dict.fromkeys(
+                    self.partner_id.ids,
+                    self.env._("The reminder could not be sent: %s", error),
+                )
+            )
+
+    def _send(self, force_send=True):
+        """Send the reminders of one user, and log them on the customers.
+
+        To be called with sudo: a salesperson may neither write on a customer nor
+        freeze the PDF of an invoice. What goes out was chosen under his own rights,
+        and the PDFs remain those of the invoices: who may not read these cannot open
+        them in the log.
+
+        :param bool force_send: at once, not with the queue of e-mails
+        """
+        if not all(reminder.template_id for reminder in self):
+            raise UserError(self.env._("Its e-mail template has been deleted."))
+        attachments = self._get_attachments()
+        for template, reminders in self.grouped("template_id").items():
+            rendered = template._generate_template(
+                reminders.ids, ("subject", "body_html", "email_from", "reply_to")
+            )
+            for reminder in reminders:
+                values = rendered[reminder.id]
+                invoices = reminder.line_ids.move_id
+                reminder.partner_id.message_post(
+                    author_id=self.env.user.partner_id.id,
+                    email_from=values["email_from"] or None,
+                    reply_to=values["reply_to"] or None,
+                    subject=values["subject"],
+                    body=values["body_html"],
+                    message_type="comment",
+                    # the recipient gets it, and no other follower of the customer
+                    subtype_xmlid="mail.mt_note",
+                    partner_ids=reminder.recipient_id.ids,
+                    attachment_ids=[
+                        attachment_id
+                        for invoice in invoices
+                        for attachment_id in attachments[invoice].ids
+                    ],
+                    email_layout_xmlid="mail.mail_notification_light",
+                    force_send=force_send,
+                )
+        self.state = "sent"
+
+    def _get_attachments(self):
+        """The PDFs of the invoices: those that were sent before, or else the ones made
+        now, in one go, as by Odoo's *Send*.
+
+        :return: ``{account.move: ir.attachment}``
+        :rtype: dict
+        """
+        send = self.env["account.move.send"]
+        attachments = {}
+        for company, reminders in self.grouped("company_id").items():
+            invoices = reminders.line_ids.move_id
+            missing = invoices.filtered(
+                lambda invoice: not invoice.invoice_pdf_report_id
+            )
+            if missing:
+                send.with_company(company)._generate_and_send_invoices(
+                    missing, sending_methods=[], extra_edis=[]
+                )
+            for invoice in invoices:
+                attachments[invoice] = invoice.invoice_pdf_report_id
+        return attachments
