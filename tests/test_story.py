@@ -7,6 +7,7 @@ from odoo.fields import Command
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 
 from odoo.addons.sale.tests.common import TestSaleCommon
+from odoo.addons.sales_funnel_crm.tests.common import make_pipeline
 
 
 class StoryCase(TestSaleCommon):
@@ -20,21 +21,7 @@ class StoryCase(TestSaleCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env["crm.lead"].with_context(active_test=False).search([]).unlink()
-        cls.env["crm.stage"].search([]).unlink()
-        (
-            cls.stage_new,
-            cls.stage_qualified,
-            cls.stage_proposition,
-            cls.stage_won,
-        ) = cls.env["crm.stage"].create(
-            [
-                {"name": "New", "sequence": 1},
-                {"name": "Qualified", "sequence": 2},
-                {"name": "Proposition", "sequence": 3},
-                {"name": "Won", "sequence": 70, "is_won": True},
-            ]
-        )
+        make_pipeline(cls)
         cls.company.write(
             {
                 "quotation_sent_stage_id": cls.stage_proposition.id,

@@ -9,6 +9,30 @@ from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, new_test_user
 
 
+def make_pipeline(case):
+    """Let there be one pipeline of four stages, open to all teams, and no other deal
+    or stage, whatever the database holds.
+
+    :param case: the test class, which gets ``stage_new``, ``stage_qualified``,
+        ``stage_proposition`` and ``stage_won``
+    """
+    case.env["crm.lead"].with_context(active_test=False).search([]).unlink()
+    case.env["crm.stage"].search([]).unlink()
+    (
+        case.stage_new,
+        case.stage_qualified,
+        case.stage_proposition,
+        case.stage_won,
+    ) = case.env["crm.stage"].create(
+        [
+            {"name": "New", "sequence": 1},
+            {"name": "Qualified", "sequence": 2},
+            {"name": "Proposition", "sequence": 3},
+            {"name": "Won", "sequence": 70, "is_won": True},
+        ]
+    )
+
+
 class SalesFlowCase(TransactionCase):
     """A team of two salespeople, and one user of each of Odoo's sales groups."""
 

@@ -12,6 +12,8 @@ from odoo.tests import Form, new_test_user, tagged
 
 from odoo.addons.sale.tests.common import TestSaleCommon
 
+from .common import make_pipeline
+
 
 class DealToCashCase(TestSaleCommon):
     """A pipeline of four stages, a salesperson of each group, a chart of accounts."""
@@ -24,21 +26,7 @@ class DealToCashCase(TestSaleCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env["crm.lead"].with_context(active_test=False).search([]).unlink()
-        cls.env["crm.stage"].search([]).unlink()
-        (
-            cls.stage_new,
-            cls.stage_qualified,
-            cls.stage_proposition,
-            cls.stage_won,
-        ) = cls.env["crm.stage"].create(
-            [
-                {"name": "New", "sequence": 1},
-                {"name": "Qualified", "sequence": 2},
-                {"name": "Proposition", "sequence": 3},
-                {"name": "Won", "sequence": 70, "is_won": True},
-            ]
-        )
+        make_pipeline(cls)
         cls.company.write(
             {
                 "quotation_sent_stage_id": False,

@@ -8,6 +8,8 @@ from freezegun import freeze_time
 from odoo.fields import Command
 from odoo.tests import TransactionCase, new_test_user
 
+from odoo.addons.sales_funnel_crm.tests.common import make_pipeline
+
 MOVES = ("advanced", "moved_back", "handed_off")
 
 
@@ -20,21 +22,7 @@ class FunnelCase(TransactionCase):
         super().setUpClass()
         cls.Lead = cls.env["crm.lead"]
         cls.History = cls.env["crm.lead.stage.history"]
-        cls.Lead.with_context(active_test=False).search([]).unlink()
-        cls.env["crm.stage"].search([]).unlink()
-        (
-            cls.stage_new,
-            cls.stage_qualified,
-            cls.stage_proposition,
-            cls.stage_won,
-        ) = cls.env["crm.stage"].create(
-            [
-                {"name": "New", "sequence": 1},
-                {"name": "Qualified", "sequence": 2},
-                {"name": "Proposition", "sequence": 3},
-                {"name": "Won", "sequence": 70, "is_won": True},
-            ]
-        )
+        make_pipeline(cls)
         cls.user_a, cls.user_b = (
             new_test_user(
                 cls.env,
