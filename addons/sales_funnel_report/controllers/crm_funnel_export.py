@@ -17,7 +17,7 @@ class CrmFunnelExport(http.Controller):
         methods=["POST"],
         readonly=True,
     )
-    def export_funnel(self, extension, data):
+    def export_funnel(self, extension, data, **_form):
         """The answer to a question as a file, with the rights of the user.
 
         :param str extension: of the file, see ``crm.funnel.file``

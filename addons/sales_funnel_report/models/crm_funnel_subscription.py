@@ -226,7 +226,7 @@ class CrmFunnelSubscription(models.Model):
     def _cron_send(self):
         """Send what is due, and commit after each receiver: however often it is
         begun anew, nobody gets a mail twice."""
-        due = self.search([])._get_due(fields.Datetime.now())
+        due = self.search([("user_ids", "!=", False)])._get_due(fields.Datetime.now())
         crons = self.env["ir.cron"]
         crons._commit_progress(remaining=len(due))
         for subscription, user, turn in due:

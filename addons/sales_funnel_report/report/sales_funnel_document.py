@@ -3,7 +3,7 @@ import base64
 from odoo import api, models
 
 # Pixels across the paper in Debian's wkhtmltopdf; the patched one shrinks to it.
-PAGE_WIDTH = 1355
+PAGE_WIDTH = 1340
 # The height of an A4 page in landscape, and of the parts of the document besides
 # the drawing, in thousandths of the width that is printed on.
 PAGE = 676

@@ -44,9 +44,9 @@ class FunnelMailCase(FunnelDocumentCase):
 
 @tagged("post_install", "-at_install")
 class TestFunnelSend(FunnelMailCase):
-    def _open(self, user, question=QUESTION):
+    def _open(self, user, question=None):
         wizards = self.env["crm.funnel.send"].with_user(user)
-        return Form(wizards.with_context(funnel_question=question))
+        return Form(wizards.with_context(funnel_question=question or QUESTION))
 
     def test_mail_has_the_figures_of_its_sender(self):
         partner = self.env["res.partner"].create(
