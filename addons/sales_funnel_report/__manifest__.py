@@ -15,6 +15,7 @@
         "views/crm_lead_stage_history_views.xml",
         "views/crm_funnel_views.xml",
         "views/crm_lead_views.xml",
+        "views/crm_lead_milestones_views.xml",
         "views/crm_funnel_report_views.xml",
         "report/crm_funnel_analysis_views.xml",
         "report/sale_order_to_cash_views.xml",

@@ -212,7 +212,9 @@ class CrmLead(models.Model):
         total = 0.0
         for order in orders:
             amount = (
-                order[fname] if fname else order.amount_untaxed / order.currency_rate
+                order[fname]
+                if fname
+                else order.amount_untaxed / (order.currency_rate or 1.0)
             )
             # only when two companies sold
             total += order.company_id.currency_id._convert(

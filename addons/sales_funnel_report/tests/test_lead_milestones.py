@@ -343,6 +343,53 @@ class TestMilestonesOfOrders(MilestonesCase):
         self._confirmed(at=MARCH, pricelist_id=pricelist.id)
         self._assert_deal(amount_ordered=150)
 
+    def test_orders_of_two_companies(self):
+        """All in the currency of the one that sold first."""
+        currency = self.setup_other_currency("HRK", rates=[("2025-01-01", 2.0)])
+        currency.rate_ids.company_id = False
+        company = self._create_company(name="Elsewhere", currency_id=currency.id)
+        self.deal.company_id = False
+        service = self.env["product.product"].create(
+            {"name": "Advice", "type": "service"}
+        )
+        self._confirmed()
+        there = (
+            self.env["sale.order"]
+            .with_company(company)
+            .create(
+                {
+                    "partner_id": self.partner_a.id,
+                    "opportunity_id": self.deal.id,
+                    "company_id": company.id,
+                    "order_line": [
+                        Command.create(
+                            {
+                                "product_id": service.id,
+                                "price_unit": 60,
+                                "tax_ids": False,
+                            }
+                        )
+                    ],
+                }
+            )
+        )
+        with self.at(FEBRUARY):
+            there.action_confirm()
+        self.assertEqual(there.currency_id, currency)
+        self._assert_deal(
+            amount_ordered=230, documents_currency_id=self.company.currency_id
+        )
+
+    def test_form_of_an_order(self):
+        """Nothing is disturbed while a deal is chosen in an order not yet saved."""
+        self._confirmed()
+        form = Form(self.env["sale.order"].with_user(self.salesman))
+        form.partner_id = self.partner_a
+        form.opportunity_id = self.other_deal.with_user(self.salesman)
+        form.opportunity_id = self.deal.with_user(self.salesman)
+        form.save()
+        self._assert_deal(amount_ordered=200)
+
     def test_order_linked_later(self):
         loose = self.env["crm.lead"]
         order = self._confirmed(deal=loose)
@@ -482,6 +529,25 @@ class TestMilestonesOfDeliveries(MilestonesCase):
             move._action_done()
         self.assertEqual(order.order_line.qty_delivered, 3)
         self._assert_deal(date_delivered=FEBRUARY)
+
+    def test_kit(self):
+        """What is delivered are its components; whether all of it was, the module
+        of kits says."""
+        order = self._confirmed()
+        component = self.env["product.product"].create(
+            {"name": "Half of it", "type": "consu"}
+        )
+        with self.at(MARCH):
+            move = order.picking_ids.move_ids
+            part = move.copy({"product_id": component.id})
+            part._action_confirm(merge=False)
+            part.write({"quantity": 2, "picked": True})
+            part._action_done()
+            move._action_cancel()
+        self.assertEqual(part.sale_line_id, order.order_line)
+        self._assert_deal(delivery_progress="open", date_delivered=False)
+        order.order_line.qty_delivered = 2
+        self._assert_deal(delivery_progress="done", date_delivered=MARCH)
 
     def test_service_needs_no_delivery(self):
         self._confirmed(self.service)
