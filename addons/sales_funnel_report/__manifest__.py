@@ -12,6 +12,7 @@
         "security/receivable_security.xml",
         "security/crm_funnel_subscription_security.xml",
         "data/crm_funnel_data.xml",
+        "data/crm_lead_stage_summary_data.xml",
         "views/crm_lead_stage_history_views.xml",
         "views/crm_funnel_views.xml",
         "views/crm_lead_views.xml",

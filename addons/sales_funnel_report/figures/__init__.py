@@ -6,6 +6,7 @@ dictionaries, what comes out too.
 
 from .comparison import below_others, two_proportion_test
 from .incidence import cumulative_incidence
+from .path import read_path
 from .rates import rate, shrunk_rate, wilson_interval
 from .series import cohort_series, duration, flow_series, snapshot_series
 
@@ -16,6 +17,7 @@ __all__ = [
     "duration",
     "flow_series",
     "rate",
+    "read_path",
     "shrunk_rate",
     "snapshot_series",
     "two_proportion_test",

@@ -1,4 +1,5 @@
 from . import crm_lead_stage_history
+from . import crm_lead_stage_summary
 from . import crm_lead_stage_history_import
 from . import crm_lead
 from . import crm_stage
@@ -15,6 +16,7 @@ from . import crm_funnel_count
 from . import crm_funnel_count_flow
 from . import crm_funnel_count_milestone
 from . import crm_funnel_count_snapshot
+from . import crm_funnel_count_summary
 from . import crm_funnel_report
 from . import crm_funnel_question
 from . import crm_funnel_document

@@ -185,6 +185,7 @@ class CrmFunnelCount(models.AbstractModel):
             "lens": "closed",
             "rule": "beyond",
             "window_days": None,
+            "counts_only": True,
             "start": as_of - relativedelta(years=YEARS_TO_LEARN_FROM),
             "end": as_of + timedelta(seconds=1),
         }

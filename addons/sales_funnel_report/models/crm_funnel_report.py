@@ -23,6 +23,7 @@ OPTIONS = {
     "horizon_days",
     "groupby",
     "compare",
+    "counts_only",
 }
 OWNER_OF_STEP = "stage_user_id"
 
@@ -49,7 +50,9 @@ class CrmFunnelReport(models.AbstractModel):
             raise UserError(
                 self.env._("The filter is not valid: %(error)s", error=error)
             ) from error
-        question = self._get_question(options, self._get_team_asked_for(domain), deals)
+        question = self._get_question(
+            options, self._get_team_asked_for(domain), deals, domain=domain
+        )
         counts = self._count(question, deals)
         compared = None
         if options["compare"]:
@@ -112,6 +115,7 @@ class CrmFunnelReport(models.AbstractModel):
             "horizon_days": self._read_days(options, "horizon_days"),
             "groupby": self._read_groupby(options.get("groupby")),
             "compare": self._read_compare(options.get("compare")),
+            "counts_only": bool(options.get("counts_only")),
         }
 
     def _bad_value(self, option, value, expected):
@@ -235,7 +239,7 @@ class CrmFunnelReport(models.AbstractModel):
     # QUESTION
     # ------------------------------------------------------------
 
-    def _get_question(self, options, team_id, deals, removed_stages=None):
+    def _get_question(self, options, team_id, deals, removed_stages=None, domain=None):
         """:return: what ``crm.funnel.count`` takes, and what the figures need"""
         funnel = self.env["crm.funnel"].browse(options["funnel_id"])
         question = {
@@ -253,6 +257,8 @@ class CrmFunnelReport(models.AbstractModel):
             "currency": self.env.company.currency_id,
             "team_id": team_id,
             "funnel_id": funnel.id,
+            "domain": domain,
+            "counts_only": options["counts_only"],
         }
         return self._learn_from_past(question, deals) if deals else question
 
@@ -261,6 +267,8 @@ class CrmFunnelReport(models.AbstractModel):
         counting = self.env["crm.funnel.count"]
         if question["lens"] == "snapshot":
             return {**question, "past": counting._count_past(question, deals)}
+        if question["counts_only"]:
+            return question
         if question["lens"] != "flow" and question["horizon_days"] is None:
             horizon = counting._count_cycle_p90(question, deals)
             return {**question, "horizon_days": horizon}
@@ -540,6 +548,10 @@ class CrmFunnelReport(models.AbstractModel):
         """
         values = leads._read_group_postprocess_groupby(spec, list(counted))
         counts_by_value = dict(zip(values, counted.values(), strict=True))
+        examples = [counts.get("example") for counts in counted.values()]
+        if all(examples):
+            # one deal of each group tells of the group as well as all do
+            domain = Domain("id", "in", examples)
         rows = [
             row
             for row in leads._read_group(domain, [spec])

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..drawing import draw_report, draw_series, sample_series
+from .crm_lead_stage_summary import COPIED_FIELDS
 
 # When one of these is stored, a stay may begin or end.
 STAY_FIELDS = {"stage_id", "active"}
@@ -53,6 +54,12 @@ class CrmLead(models.Model):
             or (not ENDING_FIELDS.isdisjoint(vals) and not lead.active)
         ]
         self.env["crm.lead.stage.history"]._record(self.browse(changed))
+        copied = [
+            lead.id
+            for lead, vals in zip(self, vals_list, strict=True)
+            if not vals.keys().isdisjoint(COPIED_FIELDS)
+        ]
+        self.env["crm.lead.stage.summary"]._copy(self.browse(copied))
         return result
 
     def _merge_dependences_history(self, opportunities):
@@ -96,6 +103,8 @@ class CrmLead(models.Model):
             - ``horizon_days``: days after which a deal is expected to be
               decided; default the 90th percentile of the days to a win
             - ``groupby``: group-by spec of ``crm.lead``, or ``stage_user_id``
+            - ``counts_only``: leave out durations and what is expected, which takes
+              most of the time
             - ``compare``: ``{"date_from", "date_to"}``, a second total
         :return: plain JSON: ``options`` as used, ``history_since`` (day),
             ``currency_id``, ``total`` and ``compare`` (a SERIES or ``None``),

@@ -128,9 +128,10 @@ class CrmLeadStageHistory(models.Model):
         """Bring the history of ``leads`` in step with what the deals are now.
 
         Compares the last stay of each deal with the deal and writes the
-        difference, in one statement however many deals there are. A deal that
-        has not changed gets no row. The moment is that of the transaction, in
-        whole seconds, but never before the last stay.
+        difference, in one statement however many deals there are, the summary
+        of the history included. A deal that has not changed gets no row. The
+        moment is that of the transaction, in whole seconds, but never before the
+        last stay.
 
         :param leads: recordset of ``crm.lead``
         """
@@ -163,6 +164,10 @@ class CrmLeadStageHistory(models.Model):
                        last_stay.id AS last_id,
                        last_stay.stage_ref AS last_stage_ref,
                        last_stay.team_id AS last_team_id,
+                       last_stay.date_entered AS last_entered,
+                       last_stay.date_exited AS last_exited,
+                       last_stay.expected_revenue AS last_revenue,
+                       last_stay.currency_id AS last_currency_id,
                        -- now, unless the clock of another server ran ahead
                        GREATEST(
                            %(now)s, last_stay.date_entered, last_stay.date_exited
@@ -192,7 +197,8 @@ class CrmLeadStageHistory(models.Model):
              -- by the index, however wrong the statistics of a growing table are
              LEFT JOIN LATERAL (
                        SELECT id, stage_ref, team_id, date_entered, date_exited,
-                              exit_kind, lost_reason_id
+                              exit_kind, lost_reason_id, expected_revenue,
+                              currency_id
                          FROM crm_lead_stage_history
                         WHERE lead_id = deal.id
                      ORDER BY date_entered DESC, id DESC
@@ -222,26 +228,29 @@ class CrmLeadStageHistory(models.Model):
                         WHERE action IN ('leave', 'move', 'correct')
                    ))
              RETURNING stay.lead_id
+            ),
+            entered AS (
+                INSERT INTO crm_lead_stage_history (
+                    lead_id, stage_id, stage_ref, stage_name, stage_sequence,
+                    stage_is_won, date_entered, date_exited, exit_kind, user_id,
+                    team_id, company_id, currency_id, expected_revenue,
+                    lost_reason_id, origin
+                )
+                SELECT change.id, change.stage_id, change.stage_id, stage.name,
+                       stage.sequence, stage.is_won, change.moment,
+                       CASE WHEN NOT change.standing THEN change.moment END,
+                       CASE WHEN NOT change.standing THEN change.ending END,
+                       change.user_id, change.team_id, change.company_id,
+                       change.currency_id, change.expected_revenue,
+                       CASE WHEN change.ending = 'lost' THEN change.lost_reason_id END,
+                       'live'
+                  FROM change
+             LEFT JOIN crm_stage stage ON stage.id = change.stage_id
+             -- the stay is closed before the next one opens
+             LEFT JOIN ended ON ended.lead_id = change.id
+                 WHERE change.action IN ('enter', 'move')
             )
-            INSERT INTO crm_lead_stage_history (
-                lead_id, stage_id, stage_ref, stage_name, stage_sequence,
-                stage_is_won, date_entered, date_exited, exit_kind, user_id,
-                team_id, company_id, currency_id, expected_revenue,
-                lost_reason_id, origin
-            )
-            SELECT change.id, change.stage_id, change.stage_id, stage.name,
-                   stage.sequence, stage.is_won, change.moment,
-                   CASE WHEN NOT change.standing THEN change.moment END,
-                   CASE WHEN NOT change.standing THEN change.ending END,
-                   change.user_id, change.team_id, change.company_id,
-                   change.currency_id, change.expected_revenue,
-                   CASE WHEN change.ending = 'lost' THEN change.lost_reason_id END,
-                   'live'
-              FROM change
-         LEFT JOIN crm_stage stage ON stage.id = change.stage_id
-         -- the stay is closed before the next one opens
-         LEFT JOIN ended ON ended.lead_id = change.id
-             WHERE change.action IN ('enter', 'move')
+            %(summary)s
             """,
             deal=self._deal_query(leads),
             now=self.env.cr.now().replace(microsecond=0),
@@ -251,6 +260,7 @@ class CrmLeadStageHistory(models.Model):
                 SQL("change.last_team_id"),
                 SQL("change.team_id"),
             ),
+            summary=self.env["crm.lead.stage.summary"]._record_query(),
         )
 
     def _deal_query(self, leads):
@@ -269,8 +279,10 @@ class CrmLeadStageHistory(models.Model):
         return SQL(
             """
             SELECT lead.id, lead.stage_id, lead.user_id, lead.team_id,
-                   lead.company_id,
-                   COALESCE(company.currency_id, %(currency)s) AS currency_id,
+                   lead.company_id, lead.type,
+                   COALESCE(company.currency_id, (
+                       SELECT currency_id FROM res_company WHERE id = %(company)s
+                   )) AS currency_id,
                    lead.expected_revenue, lead.lost_reason_id,
                    (lead.active OR %(won)s) AS standing,
                    CASE WHEN lead.active OR %(won)s THEN NULL
@@ -284,7 +296,7 @@ class CrmLeadStageHistory(models.Model):
          LEFT JOIN res_company company ON company.id = lead.company_id
              WHERE lead.id IN %(lead_ids)s
             """,
-            currency=self.env.company.currency_id.id,
+            company=self.env.company.id,
             won=won,
             lead_ids=leads._ids,
         )
@@ -401,6 +413,9 @@ class CrmLeadStageHistory(models.Model):
                 now=self.env.cr.now().replace(microsecond=0),
             )
         )
+        self.env["crm.lead.stage.summary"]._summarize(
+            SQL("%s", (survivor | merged)._ids)
+        )
         self.invalidate_model(flush=False)
         self._record(survivor)
 
@@ -481,6 +496,7 @@ class CrmLeadStageHistory(models.Model):
         written = done = 0
         for batch in split_every(batch_size, lead_ids):
             written += len(self.env.execute_query(self._take_over_query(batch)))
+            self.env["crm.lead.stage.summary"]._summarize(SQL("%s", tuple(batch)))
             done += len(batch)
             _logger.info(
                 "Stage history: %s of %s deals taken over", done, len(lead_ids)
@@ -494,6 +510,7 @@ class CrmLeadStageHistory(models.Model):
         """
         self.env.execute_query(SQL("ANALYZE crm_lead"))
         self.env.execute_query(SQL("ANALYZE crm_lead_stage_history"))
+        self.env.execute_query(SQL("ANALYZE crm_lead_stage_summary"))
         self.invalidate_model(flush=False)
 
     def _take_over_query(self, lead_ids):

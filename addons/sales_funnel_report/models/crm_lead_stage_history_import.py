@@ -69,6 +69,7 @@ class CrmLeadStageHistory(models.Model):
                 for place, stay in enumerate(chains[lead_id])
             ]
             self.env.execute_query(self._rewrite_query(json.dumps(plan)))
+            self.env["crm.lead.stage.summary"]._summarize(SQL("%s", tuple(lead_ids)))
         self._after_bulk()
 
     def _rewrite_query(self, plan):

@@ -64,5 +64,11 @@ class CrmStage(models.Model):
                 self._ids,
             )
         )
+        self.env["crm.lead.stage.summary"]._summarize(
+            SQL(
+                "(SELECT lead_id FROM crm_lead_stage_history WHERE stage_id IN %s)",
+                self._ids,
+            )
+        )
         history._record(archived)
         history.invalidate_model(flush=False)

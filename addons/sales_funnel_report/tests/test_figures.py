@@ -6,6 +6,7 @@ from ..figures import (
     comparison,
     cumulative_incidence,
     incidence,
+    path,
     rates,
     series,
     wilson_interval,
@@ -15,7 +16,7 @@ from ..figures import (
 @tagged("post_install", "-at_install")
 class TestFigures(BaseCase):
     def test_examples_in_the_docstrings(self):
-        for module in (comparison, rates, incidence, series):
+        for module in (comparison, incidence, path, rates, series):
             result = doctest.testmod(module)
             self.assertGreater(result.attempted, 0, module.__name__)
             self.assertFalse(result.failed, module.__name__)

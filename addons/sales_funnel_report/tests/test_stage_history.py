@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo.exceptions import ValidationError
 from odoo.fields import Command, Datetime
 from odoo.tests import Form, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from .common import FunnelCase, HistoryActionCase
 
@@ -307,6 +307,7 @@ class TestWaysToChangeADeal(HistoryActionCase):
             " WHERE lead_id IN %s AND exit_kind IS NOT NULL",
             [leads._ids],
         )
+        self.env["crm.lead.stage.summary"]._summarize(SQL("%s", leads._ids))
         self.env.invalidate_all()
 
     def test_team_change(self):
