@@ -31,9 +31,12 @@ const COLUMNS_OF_DEALS = [
     },
 ];
 
+/** Of closed deals none is undecided. */
+const isDecided = ({ key }) => !["open", "on_hold"].includes(key);
+
 const COLUMNS = {
     cohort: COLUMNS_OF_DEALS,
-    closed: COLUMNS_OF_DEALS,
+    closed: COLUMNS_OF_DEALS.filter(isDecided),
     flow: [
         { key: "entered", label: _t("Entered"), type: "count", isSize: true },
         AMOUNT,
@@ -76,13 +79,13 @@ const COLUMNS_OF_DEAL_GROUPS = [
     { key: "lost", label: _t("Lost"), type: "count" },
     { key: "open", label: _t("Open"), type: "count" },
     { key: "on_hold", label: _t("On hold"), type: "count" },
-    { key: "won", label: _t("Won"), type: "count" },
+    { key: "won", label: _t("Deals won"), type: "count" },
     { key: "win_rate", label: _t("Win rate"), type: "rate" },
     { key: "win_rate_ci", label: _t("95% interval"), type: "interval" },
 ];
 const COLUMNS_OF_GROUPS = {
     cohort: COLUMNS_OF_DEAL_GROUPS,
-    closed: COLUMNS_OF_DEAL_GROUPS,
+    closed: COLUMNS_OF_DEAL_GROUPS.filter(isDecided),
     flow: [AMOUNT],
     snapshot: [
         AMOUNT,

@@ -90,12 +90,11 @@ export class FunnelFigures extends Component {
     }
 
     _getWinRate() {
-        const { series } = this.props;
+        const { lens, series } = this.props;
+        const rate = formatRate(series.win_rate_closed);
         return {
             ...this._make("win_rate", _t("Win rate"), "rate"),
-            note: _t("%(rate)s of closed", {
-                rate: formatRate(series.win_rate_closed),
-            }),
+            note: lens === "closed" ? "" : _t("%(rate)s of closed", { rate }),
             tooltip: _t(
                 "%(won)s won of %(size)s deals, 95% interval %(interval)s. " +
                     "Of the %(closed)s closed ones, %(rate)s were won.",
@@ -104,7 +103,7 @@ export class FunnelFigures extends Component {
                     size: formatCount(series.size),
                     interval: formatInterval(series.win_rate_ci),
                     closed: formatCount(series.won + series.lost),
-                    rate: formatRate(series.win_rate_closed),
+                    rate,
                 }
             ),
         };

@@ -121,9 +121,9 @@ export class FunnelRenderer extends Component {
         return LENSES[this.lens].question;
     }
 
-    /** What the hatching of a SERIES means, unless it is finished. */
+    /** What the hatching of a SERIES means; deals that came in need time to end. */
     getUnfinished(series) {
-        return series.mature === false
+        return this.lens === "cohort" && !series.mature
             ? getExpectation(series, this.report.options.horizon_days)
             : undefined;
     }
