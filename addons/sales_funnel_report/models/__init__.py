@@ -31,3 +31,4 @@ from . import account_move
 from . import sale_order_line
 from . import sale_order
 from . import crm_lead_milestones
+from . import digest_digest
