@@ -71,7 +71,8 @@ class TestDemo(TransactionCase):
                     cls.env, "sales_funnel_crm", f"demo/{name}", {}, "init", True
                 )
         cls.env.flush_all()
-        cls.today = cls.env.cr.now().date()
+        # of the installation, maybe long ago
+        cls.today = cls.env.ref("sales_funnel_crm.demo_user_anna").create_date.date()
         names = [
             f"demo_lead_{n:02d}" for n in range(1, len(wholesale_months.LINES) + 1)
         ]
@@ -190,6 +191,9 @@ class TestDemo(TransactionCase):
         self.assertGreater(len(messages), 50, "the chatter tells the story")
         for message in messages:
             self.assertLess(message.date.date(), self.today)
+        customers = self.leads.partner_id
+        for message in customers.message_ids:
+            self.assertEqual(message.date.date(), self.today, "they came with Odoo")
 
     def test_nobody_gets_mail(self):
         self.assertEqual(self.env["mail.mail"].search([]), self.mails_before)
