@@ -103,28 +103,26 @@ def fill_lines(paragraphs, width, size):
     :param float size: of the letters
     :return: list of lines, each a list of ``(text, color)``
 
-    >>> fill_lines([[("12 lost", "red"), ("3 open", "blue")], [], [("4 days", "")]], 99, 10)
+    >>> fill_lines([[("12 lost", "red"), ("3 open", "blue")], [], [("4 days", "")]], 110, 10)
     [[('12 lost', 'red'), ('3 open', 'blue')], [('4 days', '')]]
     >>> fill_lines([[("12 lost", "red"), ("300 open", "blue")]], 70, 10)
     [[('12 lost', 'red')], [('300 open', 'blue')]]
     """
     lines = []
-    most = _letters(width, size)
     for parts in paragraphs:
-        length = most
+        taken = width
         for whole_text, color in parts:
             text = shorten(whole_text, width, size)
-            length += len(text) + 3
-            if length > most:
+            taken += text_width(f" · {text}", size)
+            if taken > width:
                 lines.append([])
-                length = len(text)
+                taken = text_width(text, size)
             lines[-1].append((text, color))
     return lines
 
 
-def shorten(text, width, size):
-    """A text that fits, roughly: a letter is a little more than half as wide as it
-    is high.
+def shorten(text, width, size, is_bold=False):
+    """A text that fits, as well as that can be told without its font.
 
     :param float width: there is for it
     :param float size: of the letters
@@ -132,12 +130,24 @@ def shorten(text, width, size):
     >>> shorten("Qualified", 100, 12), shorten("Proposition sent by mail", 100, 12)
     ('Qualified', 'Proposition s…')
     """
-    most = _letters(width, size)
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    if text_width(text, size, is_bold) <= width:
+        return text
+    length = len(text)
+    while length > 1 and text_width(text[:length] + "…", size, is_bold) > width:
+        length -= 1
+    return text[:length].rstrip() + "…"
 
 
-def _letters(width, size):
-    return max(2, int(width / (size * 0.58)))
+def text_width(text, size, is_bold=False):
+    """How wide a text is, roughly and rather too wide.
+
+    >>> round(text_width("Won", 10), 1), round(text_width("Won", 10, True), 1)
+    (17.7, 20.4)
+    >>> text_width("Взят", 10) > text_width("Lost", 10)
+    True
+    """
+    letters = sum(0.59 if ord(letter) < 0x250 else 0.66 for letter in text)
+    return letters * size * (1.15 if is_bold else 1)
 
 
 def mix(color, share, other="#ffffff"):

@@ -15,6 +15,7 @@ from ..drawing.page import (
     group_cells,
     mix,
     shorten,
+    text_width,
 )
 
 INK = "#1f2937"
@@ -33,6 +34,7 @@ MARGIN = 24
 PIXELS = 2
 MOST_REASONS = 2
 MOST_HEIGHT = 90
+LEAST_HEIGHT = 16
 
 
 class CrmFunnelPicture(models.AbstractModel):
@@ -57,7 +59,7 @@ class CrmFunnelPicture(models.AbstractModel):
                 "size": 18 if not rank else 11,
                 "weight": 600 if not rank else 400,
                 "color": MUTED if rank else INK,
-                "text": shorten(line, WIDTH, 18 if not rank else 11),
+                "text": shorten(line, WIDTH, 11 if rank else 18, is_bold=not rank),
             }
             for rank, line in enumerate(lines)
         ]
@@ -83,7 +85,7 @@ class CrmFunnelPicture(models.AbstractModel):
         :rtype: markupsafe.Markup
         """
         steps = len(document["report"]["total"]["steps"]) or 1
-        row_height = max(24, min(MOST_HEIGHT, height / steps))
+        row_height = max(LEAST_HEIGHT, min(MOST_HEIGHT, height / steps))
         groups = self._count_groups_drawn(document, height)
         return self._render(
             document,
@@ -194,11 +196,11 @@ class CrmFunnelPicture(models.AbstractModel):
     def _get_group_funnel(self, document, group, bands, cell):
         series = group["series"]
         note = self._get_group_note(document, series)
-        name_width = cell["width"] - len(note) * 6.5 - 8
+        name_width = cell["width"] - text_width(note, 10.5) - 8
         return {
             "texts": [
                 _text(
-                    shorten(group["label"], name_width, 12.5),
+                    shorten(group["label"], name_width, 12.5, is_bold=True),
                     cell["left"],
                     cell["top"] + 13,
                     12.5,
@@ -271,13 +273,14 @@ class CrmFunnelPicture(models.AbstractModel):
     def _get_labels(self, document, step, first, row, row_height, is_small):
         """The name of a step and what its width stands for."""
         measure = document["measure"]
-        size = 10.5 if is_small else min(14, row_height * 0.42)
+        size = 10.5 if is_small else min(14, row_height * 0.5)
         value = self._text_of(document, _kind(measure), step[measure])
         width = row["label_right"] - row["label_left"]
+        name_width = width - text_width(value, size, is_bold=True) - 6
         baseline = row["top"] + size + 2
         texts = [
             _text(
-                shorten(step["name"], width - len(value) * size * 0.6 - 6, size),
+                shorten(step["name"], name_width, size, is_bold=not is_small),
                 row["label_left"],
                 baseline,
                 size,
@@ -303,7 +306,7 @@ class CrmFunnelPicture(models.AbstractModel):
             )
             texts.append(
                 _text(
-                    shorten(share, width - len(note) * 6.5 - 6, 11),
+                    shorten(share, width - text_width(note, 11) - 6, 11),
                     row["label_left"],
                     baseline,
                     11,
@@ -407,7 +410,7 @@ class CrmFunnelPicture(models.AbstractModel):
         text = self._text_of(document, "rate", following["conversion_prev"])
         height = min(16, row_height * 0.34)
         size = height * 0.72
-        width = len(text) * size * 0.62 + 14
+        width = text_width(text, size, is_bold=True) + 12
         middle = row["top"] + row_height * (1 + BAR_SHARE) / 2
         return {
             "left": row["middle"] - width / 2,

@@ -2,6 +2,8 @@ import base64
 
 from odoo import api, models
 
+from ..drawing.page import WIDTH, shorten, text_width
+
 # Pixels across the paper in Debian's wkhtmltopdf; the patched one shrinks to it.
 PAGE_WIDTH = 1340
 # The height of an A4 page in landscape, and of the parts of the document besides
@@ -11,8 +13,13 @@ TITLE = 52
 FACT = 17
 FIGURES = 62
 WARNING = 19
-TABLE_HEAD = 36
+TABLE_LINE = 13
 TABLE_ROW = 17.5
+# Of the names in the first column of the table, and of the letters in it.
+NAME_WIDTH = 250
+LETTERS = 9.8
+# How many lines the head of the table may have.
+MOST_LINES = 8
 
 
 class SalesFunnelDocument(models.AbstractModel):
@@ -52,6 +59,7 @@ class SalesFunnelDocument(models.AbstractModel):
             "short_text_of": lambda kind, value: documents._format_short(
                 kind, value, document["currency"]
             ),
+            "name_of": lambda name: shorten(name, NAME_WIDTH, LETTERS, is_bold=True),
             "note_of": lambda note: documents._format_note(note, document["currency"]),
         }
 
@@ -64,6 +72,12 @@ class SalesFunnelDocument(models.AbstractModel):
             - FACT * len(document["facts"])
             - FIGURES
             - WARNING * len(document["report"]["warnings"])
-            - TABLE_HEAD
+            - TABLE_LINE * (self._count_head_lines(table) + 1)
             - TABLE_ROW * len(table["rows"])
         )
+
+    def _count_head_lines(self, table):
+        """How many lines the longest label of the table takes."""
+        width = (WIDTH - NAME_WIDTH) / len(table["columns"])
+        longest = max(text_width(label, LETTERS) for label, _kind in table["columns"])
+        return min(MOST_LINES, 1 + int(longest / width))

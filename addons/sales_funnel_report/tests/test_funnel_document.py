@@ -177,16 +177,7 @@ class TestFunnelDocument(FunnelDocumentCase):
     @unittest.skipUnless(shutil.which("wkhtmltopdf"), "wkhtmltopdf is not installed")
     @mute_logger("odoo.addons.base.models.ir_actions_report")
     def test_one_page_with_the_numbers(self):
-        # the page has its style in itself and needs nothing from a server
-        self.env["ir.config_parameter"].set_param("report.url", "http://127.0.0.1:9")
-        reports = self.env["ir.actions.report"].with_context(
-            force_report_rendering=True
-        )
-        content, kind = reports.with_user(self.user_all)._render_qweb_pdf(
-            REPORT, None, data={"domain": [], "options": JANUARY}
-        )
-        self.assertEqual(kind, "pdf")
-        pages = PdfReader(io.BytesIO(content)).pages
+        pages = self._read_pdf()
         self.assertEqual(len(pages), 1)
         self.assertGreater(pages[0].mediabox.width, pages[0].mediabox.height)
         text = " ".join(pages[0].extract_text().split())
@@ -201,6 +192,35 @@ class TestFunnelDocument(FunnelDocumentCase):
             "37.6% to 96.4%",
         ):
             self.assertIn(part, text)
+
+    @unittest.skipUnless(shutil.which("wkhtmltopdf"), "wkhtmltopdf is not installed")
+    @mute_logger("odoo.addons.base.models.ir_actions_report")
+    def test_many_steps_with_long_names_are_one_page(self):
+        self.env["crm.stage"].create(
+            [
+                {
+                    "name": f"Agreement of the commercial offer, round {number}",
+                    "sequence": 5,
+                }
+                for number in range(9)
+            ]
+        )
+        for groupby in (None, "user_id"):
+            with self.subTest(groupby=groupby):
+                self.assertEqual(len(self._read_pdf(groupby=groupby)), 1)
+
+    def _read_pdf(self, **options):
+        """:return: the pages of what all deals of January are on paper"""
+        # the page has its style in itself and needs nothing from a server
+        self.env["ir.config_parameter"].set_param("report.url", "http://127.0.0.1:9")
+        reports = self.env["ir.actions.report"].with_context(
+            force_report_rendering=True
+        )
+        content, kind = reports.with_user(self.user_all)._render_qweb_pdf(
+            REPORT, None, data={"domain": [], "options": {**JANUARY, **options}}
+        )
+        self.assertEqual(kind, "pdf")
+        return PdfReader(io.BytesIO(content)).pages
 
 
 @tagged("post_install", "-at_install")

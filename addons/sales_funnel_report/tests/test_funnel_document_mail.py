@@ -225,6 +225,15 @@ class TestFunnelSubscription(FunnelMailCase):
             self.assertEqual(str(subscription.next_day), "2026-02-09")
             subscription.invalidate_recordset(["next_day"])
 
+    def test_job_sends_what_is_due(self):
+        with self.at("2026-01-20 12:00:00"):
+            subscription = self._subscribe(receivers=self.user_a)
+        job = self.env.ref("sales_funnel_report.crm_funnel_subscription_cron")
+        with self.at("2026-02-01 12:00:00"), self.enter_registry_test_mode():
+            job.method_direct_trigger()
+        self.assertEqual(subscription.delivery_ids.user_id, self.user_a)
+        self.assertEqual(subscription.delivery_ids.state, "sent")
+
     def test_new_run_goes_on_where_the_last_one_broke_off(self):
         """The job is stopped after the first mail; what was committed stays."""
         with self.at("2026-01-20 12:00:00"):
