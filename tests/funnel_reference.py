@@ -11,7 +11,6 @@ from math import sqrt
 from statistics import NormalDist, mean
 
 DAY = timedelta(days=1)
-TWO_YEARS = timedelta(days=730)
 ENDINGS = ("lost", "on_hold")
 OUTCOMES = ("won", "lost", "open", "on_hold")
 WAYS_OUT = ("advanced", "moved_back", "handed_off", "lost", "on_hold")
@@ -274,12 +273,18 @@ def lives_at(deals, stages, as_of, window_days=None):
     return lives
 
 
+def two_years_before(moment):
+    """The same day and time; February 29 was the 28th then."""
+    day = 28 if (moment.month, moment.day) == (2, 29) else moment.day
+    return moment.replace(year=moment.year - 2, day=day)
+
+
 def default_horizon(deals, stages, as_of):
     """The 90th percentile of the days to a win, over the last two years."""
     cycles = [
         life.days
         for life in lives_at(deals, stages, as_of)
-        if life.outcome == "won" and life.ended >= as_of - TWO_YEARS
+        if life.outcome == "won" and life.ended >= two_years_before(as_of)
     ]
     return percentile(cycles, 0.9) if cycles else None
 
@@ -506,7 +511,7 @@ def snapshot(deals, stages, funnel, as_of, among=None):
     over = [
         life
         for life in lives
-        if life.ended is not None and life.ended >= as_of - TWO_YEARS
+        if life.ended is not None and life.ended >= two_years_before(as_of)
     ]
     share_won = rate(sum(life.outcome == "won" for life in over), len(over))
     steps = []

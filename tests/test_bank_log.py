@@ -6,11 +6,21 @@ The log is no part of the project. ``FUNNEL_SHARED_DATA`` says where it is; by d
 """
 
 import base64
+import csv
 import gzip
+import io
 import os
 import time
 import unittest
+import warnings
+from datetime import datetime, timezone
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
+
+import funnel_reference as reference
+from funnel_comparison import ComparisonMixin
+from funnel_reference import Deal, Event, Stage
 
 from odoo.tests import tagged
 from odoo.tools import split_every
@@ -30,12 +40,16 @@ STAGES = [
     "O_SENT_BACK",
     "A_APPROVED",
 ]
+WON, LOST = STAGES[-1], "lost"
 END_OF_LOG = "2012-12-31 00:00:00"
+# after the last event
+LAST_MOMENT = "2012-03-14 14:51:00"
+RULES = ("beyond", "visited", "strict")
 
 
 @tagged("post_install", "-at_install")
 @unittest.skipUnless(LOG.exists(), f"data is not here: {LOG}")
-class TestBankLog(FunnelCase):
+class TestBankLog(ComparisonMixin, FunnelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -70,6 +84,9 @@ class TestBankLog(FunnelCase):
                 }
             )
         )
+
+    def _column(self, series, name):
+        return [step[name] for step in series["steps"]]
 
     def _report(
         self, date_from="2011-09-01", date_to="2012-12-31", tz="UTC", **options
@@ -162,6 +179,49 @@ class TestBankLog(FunnelCase):
             {"Declined by the bank": 7635, "Cancelled by the customer": 2807},
         )
 
+    def test_rules_say_the_same_of_a_pipeline_without_jumps(self):
+        for rule in RULES:
+            with self.subTest(rule=rule):
+                total = self._report(rule=rule)
+                self.assertEqual(
+                    self._column(total, "count"),
+                    [13087, 13087, 7367, 5113, 5015, 5015, 3254, 2246],
+                )
+                self.assertEqual(total["lost"], 10442)
+                self.assertEqual(sum(self._column(total, "lost")), 10442)
+                self.assertEqual(sum(self._column(total, "open")), 399)
+
+    def test_closed(self):
+        for rule in RULES:
+            with self.subTest(rule=rule):
+                total = self._report(lens="closed", rule=rule)
+                self.assertEqual(
+                    [total[name] for name in ("size", "won", "lost", "open")],
+                    [12688, 2246, 10442, 0],
+                )
+                self.assertEqual(total["cycle_days"]["n"], 2246)
+                self.assertAlmostEqual(total["cycle_days"]["mean"], 16.66, 2)
+                reasons = [
+                    (reason["name"], reason["count"])
+                    for step in total["steps"]
+                    for reason in step["lost_reasons"]
+                ]
+                for name, count in (
+                    ("Declined by the bank", 7635),
+                    ("Cancelled by the customer", 2807),
+                ):
+                    self.assertEqual(sum(n for of, n in reasons if of == name), count)
+
+    def test_flow(self):
+        steps = self._report(lens="flow")["steps"]
+        self.assertEqual(
+            [step["entered"] for step in steps],
+            [13087, 13087, 7367, 5113, 5015, 5383, 3454, 2246],
+        )
+        self.assertEqual(sum(step["moved_back"] for step in steps), 368)
+        self.assertEqual(sum(step["lost"] for step in steps), 10442)
+        self.assertEqual(sum(step["still_here"] for step in steps), 399 + 2246)
+
     def test_cycle(self):
         cycle = self._report()["cycle_days"]
         self.assertEqual(cycle["n"], 2246)
@@ -196,3 +256,233 @@ class TestBankLog(FunnelCase):
             "2011-12-01", "2012-01-01", as_of="2012-03-15 00:00:00", window_days=30
         )
         self.assertAlmostEqual(truth["steps"][-1]["count"] / truth["size"], 0.1572, 4)
+
+    # ------------------------------------------------------------
+    # THE SAME LOG ANSWERED BY THE SLOW REFERENCE, PM4PY AND LIFELINES
+    # ------------------------------------------------------------
+
+    @cached_property
+    def deals(self):
+        stages = [Stage(won=name == WON) for name in STAGES]
+        rows = csv.DictReader(io.StringIO(base64.b64decode(self.file).decode()))
+        deals = []
+        for number, (_deal, chain) in enumerate(groupby(rows, lambda r: r["deal"])):
+            events, stage = [], None
+            for row in chain:
+                moment = datetime.fromisoformat(row["date_entered"])
+                if row["stage"]:
+                    stage = STAGES.index(row["stage"])
+                events.append(
+                    Event(
+                        moment.astimezone(timezone.utc).replace(
+                            tzinfo=None, microsecond=0
+                        ),
+                        row["outcome"] or "moved",
+                        stage,
+                        float(row["amount"]),
+                        reason=row["lost_reason"] or None,
+                    )
+                )
+            deals.append(Deal(number, reference.stays_of(events, stages)))
+        self.stages = stages
+        self.funnel = [{rank} for rank in range(len(stages))]
+        return deals
+
+    @cached_property
+    def log(self):
+        """The log as pm4py takes it: a loss is an event, a repeated stage is none."""
+        import pandas  # noqa: PLC0415 - it takes seconds, and is for this log only
+
+        log = pandas.read_csv(
+            io.BytesIO(base64.b64decode(self.file)), dtype={"deal": str}
+        )
+        log["concept:name"] = log["stage"].fillna(log["outcome"])
+        log["case:concept:name"] = log["deal"]
+        log["time:timestamp"] = pandas.to_datetime(
+            log["date_entered"], utc=True, format="ISO8601"
+        ).dt.floor("s")
+        before = log.groupby("deal")["concept:name"].shift()
+        return log[log["concept:name"] != before].copy()
+
+    @cached_property
+    def pm4py(self):
+        import pm4py  # noqa: PLC0415 - it takes seconds, and is for this log only
+
+        return pm4py
+
+    # ------------------------------------------------------------
+    # THE SLOW REFERENCE
+    # ------------------------------------------------------------
+
+    def test_reference(self):
+        self.assertEqual(len(self.deals), 13087)
+        month = ("2011-12-01", "2012-01-01")
+        # days in Amsterdam, an hour before those of UTC
+        start, end = datetime(2011, 11, 30, 23), datetime(2011, 12, 31, 23)
+        for as_of, window_days in (("2012-01-20 12:00:00", 15), (END_OF_LOG, None)):
+            moment = datetime.fromisoformat(as_of)
+            options = {"as_of": as_of, "window_days": window_days}
+            for lens, find in (
+                ("cohort", reference.came_in),
+                ("closed", reference.ended),
+            ):
+                lives = find(self.deals, self.stages, start, end, moment, window_days)
+                for rule in RULES:
+                    expected = reference.series(lives, self.funnel, rule, moment, None)
+                    for name in ("expected_win_rate", "mature"):
+                        del expected[name]
+                    actual = self._report(
+                        *month, "Europe/Amsterdam", lens=lens, rule=rule, **options
+                    )
+                    self._assert_same(actual, expected, f"{as_of} {lens} {rule}")
+            actual = self._report(*month, "Europe/Amsterdam", lens="flow", as_of=as_of)
+            expected = reference.flow(self.deals, self.funnel, start, end, moment)
+            self._assert_same(actual, expected, f"{as_of} flow")
+            actual = self._report(lens="snapshot", as_of=as_of)
+            expected = reference.snapshot(self.deals, self.stages, self.funnel, moment)
+            self._assert_same(actual, expected, f"{as_of} snapshot")
+
+    def _assert_found(self, domain, numbers, message):
+        if "domains" in message or "lost_reasons" in message:
+            # random lives are searched for these, and faster
+            return
+        leads = self.Lead.with_user(self.user_manager).with_context(active_test=False)
+        self.assertEqual(leads.search_count(domain), len(numbers), message)
+
+    def _reason_key(self, reason):
+        return reason["name"]
+
+    # ------------------------------------------------------------
+    # PM4PY
+    # ------------------------------------------------------------
+
+    def test_what_follows_what(self):
+        follows, _starts, ends = self.pm4py.discover_dfg(self.log)
+        entered = self._count_activities(self.log)
+        steps = self._report(lens="flow", as_of=LAST_MOMENT)["steps"]
+        for rank, (name, step) in enumerate(zip(STAGES, steps, strict=True)):
+            expected = {
+                "entered": entered[name],
+                "advanced": sum(
+                    follows.get((name, later), 0) for later in STAGES[rank + 1 :]
+                ),
+                "moved_back": sum(
+                    follows.get((name, earlier), 0) for earlier in STAGES[:rank]
+                ),
+                "handed_off": 0,
+                "lost": follows.get((name, LOST), 0),
+                "on_hold": 0,
+                "still_here": ends.get(name, 0),
+            }
+            self.assertEqual({key: step[key] for key in expected}, expected, name)
+
+    def _count_activities(self, log, **options):
+        return self.pm4py.get_event_attribute_values(log, "concept:name", **options)
+
+    def test_a_month_of_flow(self):
+        log = self.pm4py.filter_time_range(
+            self.log, "2012-01-01 00:00:00", "2012-01-31 23:59:59", mode="events"
+        )
+        entered = self._count_activities(log)
+        steps = self._report("2012-01-01", "2012-02-01", lens="flow")["steps"]
+        self.assertEqual(
+            [step["entered"] for step in steps], [entered[name] for name in STAGES]
+        )
+
+    def test_how_many_come_by(self):
+        ended = self.pm4py.filter_end_activities(self.log, [WON, LOST])
+        for lens, log in (("cohort", self.log), ("closed", ended)):
+            once = self._count_activities(log, count_once_per_case=True)
+            self.assertEqual(
+                self._column(self._report(lens=lens, rule="visited"), "count"),
+                [once[name] for name in STAGES],
+            )
+
+    def test_how_long_it_takes(self):
+        won = self.pm4py.filter_end_activities(self.log, [WON])
+        days = [seconds / 86400 for seconds in self.pm4py.get_all_case_durations(won)]
+        total = self._report()
+        self._assert_same(total["cycle_days"], reference.durations(days), "cycle")
+        performance, _starts, _ends = self.pm4py.discover_performance_dfg(self.log)
+        # where a deal can come from one stage only, and comes by once
+        for rank in range(5):
+            expected = performance[STAGES[rank], STAGES[rank + 1]]
+            actual = total["steps"][rank]["days_to_next"]
+            for name in ("mean", "median"):
+                self.assertAlmostEqual(actual[name], expected[name] / 86400, 9)
+        flow = self._report(lens="flow", as_of=LAST_MOMENT)["steps"]
+        for name, step in zip(STAGES, flow, strict=True):
+            seconds = sum(
+                figures["sum"]
+                for (activity, _next), figures in performance.items()
+                if activity == name
+            )
+            days = step["days_in_stay"]
+            self.assertEqual(days["n"], step["entered"] - step["still_here"])
+            if days["n"]:
+                self.assertAlmostEqual(days["mean"], seconds / days["n"] / 86400, 9)
+
+    # ------------------------------------------------------------
+    # LIFELINES
+    # ------------------------------------------------------------
+
+    def test_what_is_to_be_expected(self):
+        """Aalen and Johansen, at several horizons, of young deals and of old ones."""
+        for period, as_of in (
+            (("2011-12-01", "2012-01-01"), "2011-12-31 23:59:59"),
+            (("2011-11-01", "2011-12-01"), "2011-12-10 12:00:00"),
+            (("2011-09-01", "2012-12-31"), LAST_MOMENT),
+        ):
+            days, outcomes = self._lives(*period, as_of)
+            expected = self._fit("AalenJohansenFitter", days, outcomes)
+            for horizon in (1, 5, 10, 20, 30, 60, 120):
+                with self.subTest(period=period, horizon=horizon):
+                    actual = self._report(*period, as_of=as_of, horizon_days=horizon)
+                    self.assertAlmostEqual(
+                        actual["expected_win_rate"],
+                        expected[expected.index <= horizon].iloc[-1],
+                        7,
+                    )
+
+    def test_lost_deals_are_no_undecided_deals(self):
+        """Kaplan and Meier, asked as if a lost deal could still be won."""
+        days, outcomes = self._lives("2011-09-01", "2012-12-31", LAST_MOMENT)
+        wrong = self._fit("KaplanMeierFitter", days, [o == 1 for o in outcomes])
+        self.assertAlmostEqual(1 - wrong.iloc[-1], 0.89, 2)
+        total = self._report(as_of=LAST_MOMENT, horizon_days=120)
+        self.assertAlmostEqual(total["win_rate"], 0.17, 2)
+        # some of the 399 that are open are expected to be won
+        self.assertGreater(total["expected_win_rate"], total["win_rate"])
+        self.assertLess(total["expected_win_rate"], 0.18)
+
+    def _lives(self, date_from, date_to, as_of):
+        """Days and outcomes (1 won, 2 lost, 0 undecided) out of the log itself."""
+        import pandas  # noqa: PLC0415 - it takes seconds, and is for this log only
+
+        as_of = pandas.Timestamp(as_of, tz="UTC")
+        chains = self.log[self.log["time:timestamp"] <= as_of].groupby("deal")
+        moments = chains["time:timestamp"]
+        started, last = moments.min(), moments.last()
+        outcomes = chains["concept:name"].last().map({WON: 1, LOST: 2}).fillna(0)
+        ended = last.where(outcomes > 0, as_of)
+        asked = (started >= pandas.Timestamp(date_from, tz="UTC")) & (
+            started < pandas.Timestamp(date_to, tz="UTC")
+        )
+        days = (ended - started).dt.total_seconds() / 86400
+        return days[asked], outcomes[asked].astype(int)
+
+    def _fit(self, name, days, outcomes):
+        """:return: the curve, by days"""
+        import lifelines  # noqa: PLC0415 - it takes seconds, and is for this log only
+
+        if name == "KaplanMeierFitter":
+            fitter = lifelines.KaplanMeierFitter().fit(days, outcomes)
+            return fitter.survival_function_.iloc[:, 0]
+        fitter = lifelines.AalenJohansenFitter(
+            calculate_variance=False, jitter_level=1e-7, seed=1
+        )
+        with warnings.catch_warnings():
+            # it says that it moves deals apart which ended after the same time
+            warnings.simplefilter("ignore")
+            fitter.fit(days, outcomes, event_of_interest=1)
+        return fitter.cumulative_density_.iloc[:, 0]

@@ -7,6 +7,7 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import funnel_reference as reference
+from funnel_comparison import ComparisonMixin
 from funnel_reference import Deal, Event, Stage
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -105,7 +106,7 @@ def draw_question(random):
 
 
 @tagged("post_install", "-at_install")
-class TestFunnelProperties(FunnelCase):
+class TestFunnelProperties(ComparisonMixin, FunnelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -325,55 +326,45 @@ class TestFunnelProperties(FunnelCase):
         compared.update((label, (found[label], expected[label])) for label in found)
         self.searched = self.random.choice(list(compared))
         for label, (actual, other) in compared.items():
-            self._assert_same(actual, other, label)
+            self._assert_same(actual, other, label, self.message)
             if label == self.searched:
                 self._assert_domains(actual, answer)
         self._assert_identities(report["total"], answer)
         if report["groups"]:
             self._assert_partition(report, answer)
 
-    def _assert_same(self, actual, expected, path):
-        """Compare as far as ``expected`` goes, floats to the ninth digit."""
-        message = f"{path}: {self.message}"
-        if isinstance(expected, dict):
-            self.assertIsNotNone(actual, message)
-            if path.endswith("lost_reasons"):
-                actual = {self.reason_ids[reason["id"]]: reason for reason in actual}
-                self.assertEqual(actual.keys(), expected.keys(), message)
-            for key, value in expected.items():
-                self._assert_same(actual[key], value, f"{path}.{key}")
-        elif isinstance(expected, list):
-            self.assertEqual(len(actual), len(expected), message)
-            for rank, (one, other) in enumerate(zip(actual, expected, strict=True)):
-                self._assert_same(one, other, f"{path}.{rank}")
-        elif isinstance(expected, set):
-            if path.partition(".")[0] != self.searched:
-                return
-            found = self.asker.search(actual)
+    def _reason_key(self, reason):
+        return self.reason_ids[reason["id"]]
+
+    def _assert_found(self, domain, numbers, message):
+        if message.partition(".")[0] == self.searched:
             self.assertEqual(
-                set(found.ids), {self.lead_ids[number] for number in expected}, message
+                set(self.asker.search(domain).ids),
+                {self.lead_ids[number] for number in numbers},
+                message,
             )
-        elif actual is None:
-            self.assertIsNone(expected, message)
-        elif isinstance(expected, float):
-            self.assertAlmostEqual(actual, expected, 9, message)
-        else:
-            self.assertEqual(actual, expected, message)
 
     def _assert_domains(self, series, answer):
         """Each domain of owners at the time of a step, for which the reference has
         only the counts, finds as many deals as the figure beside it says."""
         if not answer.is_partial:
             return
-        for figures in (series, *series["steps"]):
-            for name, domain in figures["domains"].items():
-                self._assert_found(domain, figures[name], name)
-            for reason in figures.get("lost_reasons", ()):
-                self._assert_found(reason["domain"], reason["count"], "reason")
-
-    def _assert_found(self, domain, count, name):
-        found = self.asker.search_count(domain)
-        self.assertEqual(found, count, f"{name} of {self.searched}: {self.message}")
+        figures = [
+            (all_figures["domains"][name], all_figures[name], name)
+            for all_figures in (series, *series["steps"])
+            for name in all_figures["domains"]
+        ]
+        figures += [
+            (reason["domain"], reason["count"], reason["name"])
+            for step in series["steps"]
+            for reason in step["lost_reasons"]
+        ]
+        for domain, count, name in figures:
+            self.assertEqual(
+                self.asker.search_count(domain),
+                count,
+                f"{name} of {self.searched}: {self.message}",
+            )
 
     def _assert_identities(self, series, answer):
         steps = series["steps"]
