@@ -445,6 +445,25 @@ test("a finished cohort is not hatched", async () => {
 // Other lenses
 // ------------------------------------------------------------
 
+test("closed deals have ended: nothing of them is unfinished or open", async () => {
+    onFunnelReport((domain, options) =>
+        makeReport(
+            { total: makeSeries({ mature: false, expected_win_rate: 0.31 }) },
+            options
+        )
+    );
+    await mountView({ ...FUNNEL, arch: `<funnel lens="closed"/>` });
+    expect(".o_funnel_unfinished, .o_funnel_remarks").toHaveCount(0);
+    expect(queryAllTexts(".o_funnel_figure dt")).toEqual([
+        "Deals",
+        "Won",
+        "Lost",
+        "Win rate",
+        "Median cycle",
+    ]);
+    expect(queryAllTexts(".o_funnel_table th")).not.toInclude("Open");
+});
+
 test("what passed through shows what became of it", async () => {
     stepOnOpen();
     onFunnelReport((domain, options) => makeReport({}, options));
