@@ -513,6 +513,25 @@ class TestInvoiceOn(DealToCashCase):
                 self.assertEqual(extra.price_unit, price)
                 self.assertEqual(extra.qty_delivered, 1)
 
+    def test_a_line_added_later(self):
+        for policy, product in (
+            ("delivery", self.goods_ordered),
+            ("order", self.goods_delivered),
+        ):
+            with self.subTest(policy=policy):
+                order = self._order(product, invoice_policy=policy)
+                order.action_confirm()
+                order.order_line = [
+                    Command.create({"product_id": product.id, "product_uom_qty": 3})
+                ]
+                line = order.order_line[1]
+                self.assertEqual(line.qty_to_invoice, 3 if policy == "order" else 0)
+                for move in order.picking_ids.move_ids:
+                    move.quantity = move.product_uom_qty
+                order.picking_ids.move_ids.picked = True
+                order.picking_ids._action_done()
+                self.assertEqual(line.qty_to_invoice, 3)
+
     def test_copied_with_the_order(self):
         order = self._order(invoice_policy="delivery")
         self.assertEqual(order.copy().invoice_policy, "delivery")
