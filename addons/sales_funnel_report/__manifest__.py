@@ -14,6 +14,7 @@
         "data/crm_funnel_data.xml",
         "data/crm_lead_stage_summary_data.xml",
         "views/crm_lead_stage_history_views.xml",
+        "views/crm_lead_stage_summary_views.xml",
         "views/crm_funnel_views.xml",
         "views/crm_lead_views.xml",
         "views/crm_lead_milestones_views.xml",

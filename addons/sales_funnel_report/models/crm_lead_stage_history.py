@@ -1,12 +1,14 @@
 import logging
+from contextlib import contextmanager
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL, split_every
+from odoo.tools import SQL, split_every, sql
 
 _logger = logging.getLogger(__name__)
 
-TAKE_OVER_BATCH = 20_000
+# Each batch reads the chatter as a whole, and no batch should take minutes.
+TAKE_OVER_BATCH = 125_000
 
 # Odoo keeps the moment of the last move, whoever made it and however.
 MOVED_SINCE_CREATION = SQL(
@@ -493,16 +495,46 @@ class CrmLeadStageHistory(models.Model):
                 )
             )
         ]
+        if not lead_ids:
+            return 0
         written = done = 0
-        for batch in split_every(batch_size, lead_ids):
-            written += len(self.env.execute_query(self._take_over_query(batch)))
-            self.env["crm.lead.stage.summary"]._summarize(SQL("%s", tuple(batch)))
-            done += len(batch)
-            _logger.info(
-                "Stage history: %s of %s deals taken over", done, len(lead_ids)
-            )
+        with self._in_bulk():
+            for batch in split_every(batch_size, lead_ids):
+                [(count,)] = self.env.execute_query(self._take_over_query(batch))
+                written += count
+                self.env["crm.lead.stage.summary"]._summarize(
+                    SQL("(SELECT UNNEST(%s))", list(batch))
+                )
+                done += len(batch)
+                _logger.info(
+                    "Stage history: %s of %s deals taken over", done, len(lead_ids)
+                )
         self._after_bulk()
         return written
+
+    @contextmanager
+    def _in_bulk(self):
+        """Let PostgreSQL take the memory to sort many stays, and check at the end,
+        at once, that what they refer to is there: one by one takes as long as all
+        the rest. An error leaves the transaction, and with it all of this.
+        """
+        self.env.execute_query(SQL("SELECT SET_CONFIG('work_mem', '128MB', TRUE)"))
+        foreign_keys = self.env.execute_query(
+            SQL(
+                """
+                SELECT conrelid::regclass::text, conname, PG_GET_CONSTRAINTDEF(oid)
+                  FROM pg_constraint
+                 WHERE contype = 'f' AND conrelid IN (
+                       'crm_lead_stage_history'::regclass,
+                       'crm_lead_stage_summary'::regclass)
+                """
+            )
+        )
+        for table, name, _definition in foreign_keys:
+            sql.drop_constraint(self.env.cr, table, name)
+        yield
+        for table, name, definition in foreign_keys:
+            sql.add_constraint(self.env.cr, table, name, definition)
 
     def _after_bulk(self):
         """Let PostgreSQL know at once that the table is no longer what it was: a
@@ -708,39 +740,42 @@ class CrmLeadStageHistory(models.Model):
                     OR standing <> was_standing
                     OR standing AND stage <> last_stage
                 WINDOW chain AS (PARTITION BY lead_id ORDER BY moment, rank)
+            ),
+            written AS (
+                INSERT INTO crm_lead_stage_history (
+                    lead_id, stage_id, stage_ref, stage_name, stage_sequence,
+                    stage_is_won, date_entered, date_exited, exit_kind, next_stage_id,
+                    user_id, team_id, company_id, currency_id, expected_revenue,
+                    lost_reason_id, origin
+                )
+                SELECT change.lead_id, stage.id, NULLIF(change.stage, 0),
+                       COALESCE(stage.name, removed_stage.name),
+                       COALESCE(stage.sequence, 0),
+                       stage.is_won, change.moment, change.next_moment,
+                       -- a removed stage is taken to have been a step forward
+                       CASE WHEN change.next_standing AND change.next_stage > 0
+                                 AND entered.id IS NULL THEN 'advanced'
+                            WHEN change.next_standing THEN %(move_kind)s
+                            ELSE change.next_ending END,
+                       CASE WHEN change.next_standing THEN entered.id END,
+                       owner.id, team.id, lead.company_id,
+                       COALESCE(company.currency_id, %(currency)s), change.revenue,
+                       CASE WHEN change.next_ending = 'lost' THEN reason.id END,
+                       change.origin
+                  FROM change
+                  JOIN crm_lead lead ON lead.id = change.lead_id
+             LEFT JOIN crm_stage stage ON stage.id = change.stage
+             LEFT JOIN removed_stage ON removed_stage.id = change.stage
+             LEFT JOIN crm_stage entered ON entered.id = change.next_stage
+             LEFT JOIN res_users owner ON owner.id = change.owner
+             LEFT JOIN crm_team team ON team.id = change.team
+             LEFT JOIN res_company company ON company.id = lead.company_id
+             LEFT JOIN crm_lost_reason reason ON reason.id = change.next_reason
+                 WHERE change.standing
+              ORDER BY change.lead_id, change.moment, change.rank
+             RETURNING id
             )
-            INSERT INTO crm_lead_stage_history (
-                lead_id, stage_id, stage_ref, stage_name, stage_sequence,
-                stage_is_won, date_entered, date_exited, exit_kind, next_stage_id,
-                user_id, team_id, company_id, currency_id, expected_revenue,
-                lost_reason_id, origin
-            )
-            SELECT change.lead_id, stage.id, NULLIF(change.stage, 0),
-                   COALESCE(stage.name, removed_stage.name),
-                   COALESCE(stage.sequence, 0),
-                   stage.is_won, change.moment, change.next_moment,
-                   -- a removed stage is taken to have been a step forward
-                   CASE WHEN change.next_standing AND change.next_stage > 0
-                             AND entered.id IS NULL THEN 'advanced'
-                        WHEN change.next_standing THEN %(move_kind)s
-                        ELSE change.next_ending END,
-                   CASE WHEN change.next_standing THEN entered.id END,
-                   owner.id, team.id, lead.company_id,
-                   COALESCE(company.currency_id, %(currency)s), change.revenue,
-                   CASE WHEN change.next_ending = 'lost' THEN reason.id END,
-                   change.origin
-              FROM change
-              JOIN crm_lead lead ON lead.id = change.lead_id
-         LEFT JOIN crm_stage stage ON stage.id = change.stage
-         LEFT JOIN removed_stage ON removed_stage.id = change.stage
-         LEFT JOIN crm_stage entered ON entered.id = change.next_stage
-         LEFT JOIN res_users owner ON owner.id = change.owner
-         LEFT JOIN crm_team team ON team.id = change.team
-         LEFT JOIN res_company company ON company.id = lead.company_id
-         LEFT JOIN crm_lost_reason reason ON reason.id = change.next_reason
-             WHERE change.standing
-          ORDER BY change.lead_id, change.moment, change.rank
-         RETURNING id
+            SELECT COUNT(*) FROM written
             """,
             won_status=fields_get("crm.lead", "won_status").id,
             lost_reason=fields_get("crm.lead", "lost_reason_id").id,

@@ -401,3 +401,31 @@ class CrmLeadStageSummary(models.Model):
             problem: len(found.get(problem, ()))
             for problem in ("missing", "left_over", "different", "outdated")
         }
+
+    @api.model
+    def _action_check_and_repair(self):
+        """Check the summary, repair what is wrong, and tell the user.
+
+        :return: action that shows a notification
+        """
+        found = self._check(repair=True)
+        if any(found.values()):
+            message = self.env._(
+                "The funnel counted some deals wrongly, and now counts them rightly: "
+                "%(missing)s were missing, %(left_over)s should not have been there, "
+                "%(different)s were not as their history has it, and %(outdated)s had "
+                "another salesperson, team, company or type.",
+                **found,
+            )
+        else:
+            message = self.env._("The funnel counts all deals as their history has it.")
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("Check and Repair the Funnel"),
+                "message": message,
+                "type": "warning" if any(found.values()) else "success",
+                "sticky": True,
+            },
+        }
