@@ -88,9 +88,9 @@ class TestFunnelCorners(FunnelCase):
             [("01", self.stage_new), ("05", self.stage_won)],
             [("01", self.stage_new), ("02", self.stage_qualified), ("06", "lost")],
             [("01", self.stage_new), ("04", "lost")],
-            # this one stands in Qualified for as long as the one before did
             [("02", self.stage_new), ("03", self.stage_qualified)],
-            [("02", self.stage_new), ("07", self.stage_qualified)],
+            # this one has been in Qualified for as long as the one that was lost
+            [("02", self.stage_new), ("06", self.stage_qualified)],
             [("07", self.stage_new)],
             [("08", self.stage_new), ("09", "archived")],
         ):
@@ -111,7 +111,7 @@ class TestFunnelCorners(FunnelCase):
         self.assertEqual((total["size"], total["stuck"]), (3, 1))
         self.assertEqual(
             [steps[1]["age_days"][name] for name in ("n", "mean", "p90")],
-            [2, 5, 6.6],
+            [2, 5.5, 6.7],
         )
 
     # ------------------------------------------------------------

@@ -60,11 +60,18 @@ def draw_life(random):
     # most begin in one month, some about two years before the first questions
     days = (0, 30) if random.random() < 0.85 else (-740, -690)
     return (
-        random.randint(days[0] * DAY_SECONDS, days[1] * DAY_SECONDS),
+        draw_seconds(random, *days),
         random.choice((DIRECT, PARTNERS)),
         random.choice((0, 0, 0, 0, 1, 4, WON)),
         [draw_event(random) for _ in range(random.randint(0, 6))],
     )
+
+
+def draw_seconds(random, least_days, most_days):
+    """Any moment, or one on the dot: borders are where mistakes are."""
+    if random.random() < 0.4:
+        return random.randint(least_days, most_days) * DAY_SECONDS
+    return random.randint(least_days * DAY_SECONDS, most_days * DAY_SECONDS)
 
 
 def draw_event(random):
@@ -79,7 +86,7 @@ def draw_event(random):
         "lost": (0, 1, None),
     }.get(what, (None,))
     return (
-        random.choice((0, random.randint(1, 8 * DAY_SECONDS))),
+        random.choice((0, draw_seconds(random, 0, 8))),
         (what, random.choice(which)),
         random.choice((None, random.randint(0, 1000))),
         random.choice((None, 0, 1)),
@@ -91,7 +98,7 @@ def draw_question(random):
     return {
         "first_day": random.choice((0, 0, 0, 5, 20, -800)),
         "days": random.choice((15, 31, 45, 60, 900)),
-        "as_of": random.randint(10 * DAY_SECONDS, 70 * DAY_SECONDS),
+        "as_of": draw_seconds(random, 10, 70),
         "horizon": random.choice((None, 3, 10, 20, 40)),
         "window": random.choice((None, None, 2, 9, 20)),
         "zone": random.choice(("UTC", "Pacific/Auckland", "America/New_York")),
