@@ -415,9 +415,11 @@ class TestMilestonesOfOrders(MilestonesCase):
 
     def test_deals_are_merged(self):
         with self.at(JANUARY):
+            late = self.deal.copy({"type": "lead"})
             early = self.deal.copy()
         with self.at(FEBRUARY):
-            late = self.deal.copy({"expected_revenue": 1000})
+            late.type = "opportunity"
+        self._assert_deal(late, date_qualified=FEBRUARY)
         self._confirmed(deal=early)
         paid = self._confirmed(deal=late, at=FEBRUARY, price=50)
         self._pay(self._invoice(paid, MARCH), APRIL)
@@ -433,6 +435,7 @@ class TestMilestonesOfOrders(MilestonesCase):
             }
         )
         survivor = (early | late).merge_opportunity()
+        self.assertEqual(survivor, late)
         self._assert_deal(
             survivor,
             date_first_call=JANUARY,
@@ -801,6 +804,31 @@ class TestMilestonesOfPayments(MilestonesCase):
         self._assert_deal(amount_invoiced=100, amount_paid=0, date_paid=False)
         self._pay(invoice, APRIL)
         self._assert_deal(amount_invoiced=100, amount_paid=100, date_paid=APRIL.date())
+
+    def test_credited_for_another_reason(self):
+        """A credit note that belongs to no order settles the invoice all the same,
+        but nobody has paid."""
+        invoice = self._invoice(self._confirmed(), FEBRUARY)
+        with self.at(MARCH):
+            note = self.env["account.move"].create(
+                {
+                    "move_type": "out_refund",
+                    "partner_id": invoice.partner_id.id,
+                    "invoice_date": MARCH.date(),
+                    "invoice_line_ids": [
+                        Command.create(
+                            {"name": "Bonus", "price_unit": 50, "tax_ids": False}
+                        )
+                    ],
+                }
+            )
+            note.action_post()
+            (note | invoice).line_ids.filtered(
+                lambda line: line.account_type == "asset_receivable"
+            ).reconcile()
+        self._assert_deal(amount_invoiced=200, amount_paid=0, date_paid=False)
+        self._pay(invoice, APRIL)
+        self._assert_deal(amount_invoiced=200, amount_paid=150, date_paid=APRIL.date())
 
     def test_money_is_given_back(self):
         order = self._confirmed()
