@@ -5,7 +5,7 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 # What is counted of a month, in the order in which it comes about.
 FIGURES = ("won", "won_amount", "ordered", "margin", "invoiced", "paid")
@@ -36,8 +36,8 @@ class SalesPace(models.Model):
     _inherit = ["sales.report.mixin"]
     _auto = False
     _order = "month desc, user_id"
-    _rec_name = "month"
 
+    name = fields.Char(string="Month and Year", compute="_compute_name")
     user_id = fields.Many2one(
         "res.users",
         string="Salesperson",
@@ -174,6 +174,12 @@ class SalesPace(models.Model):
         ],
         "res.users": ["active", "sale_team_id"],
     }
+
+    @api.depends_context("lang")
+    @api.depends("month")
+    def _compute_name(self):
+        for pace in self:
+            pace.name = format_date(self.env, pace.month, date_format="LLLL y")
 
     # ------------------------------------------------------------
     # ROWS

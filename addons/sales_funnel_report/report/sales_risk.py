@@ -53,10 +53,10 @@ class SalesRisk(models.Model):
 
     kind = fields.Selection(
         [
-            ("deal", "Deal stands still"),
-            ("quotation", "Quotation expires"),
-            ("order", "Order not delivered"),
-            ("invoice", "Invoice late"),
+            ("deal", "Deal"),
+            ("quotation", "Quotation"),
+            ("order", "Order"),
+            ("invoice", "Invoice"),
         ],
         string="What",
         readonly=True,
@@ -94,7 +94,12 @@ class SalesRisk(models.Model):
         readonly=True,
         help="Days since it was due. Below zero: days that are left.",
     )
-    reason = fields.Char(string="Why", compute="_compute_reason")
+    reason = fields.Char(
+        string="Why",
+        compute="_compute_reason",
+        help="What is usual of a deal is what four of five past deals needed to leave "
+        "the stage.",
+    )
     stage_id = fields.Many2one("crm.stage", readonly=True)
     date_entered = fields.Datetime(
         string="In the Stage since",
@@ -465,42 +470,29 @@ class SalesRisk(models.Model):
     # ------------------------------------------------------------
 
     @api.depends_context("lang", "tz")
-    @api.depends("kind", "date_due", "is_partial", "stage_id", "usual_days", "usual_of")
+    @api.depends("kind", "date_due", "is_partial", "stage_id", "usual_days")
     def _compute_reason(self):
         for risk in self:
             risk.reason = getattr(risk, f"_get_{risk.kind}_reason")()
 
     def _get_deal_reason(self):
         self.ensure_one()
-        values = {
-            "stage": self.stage_id.name,
-            "since": format_date(
-                self.env,
-                fields.Datetime.context_timestamp(self, self.date_entered).date(),
-            ),
-            # the plural of a day, in any language
-            "days": format_timedelta(
-                timedelta(days=ceil(self.usual_days)),
-                granularity="day",
-                threshold=self.usual_days + 1,
-                locale=get_lang(self.env).code,
-            ),
-        }
-        if self.usual_of == "team":
-            return self.env._(
-                "In %(stage)s since %(since)s; 4 of 5 deals of the team leave it within "
-                "%(days)s",
-                **values,
-            )
-        if self.usual_of == "company":
-            return self.env._(
-                "In %(stage)s since %(since)s; 4 of 5 deals of the company leave it "
-                "within %(days)s",
-                **values,
-            )
+        stay = self.env.cr.now() - self.date_entered
         return self.env._(
-            "In %(stage)s since %(since)s; 4 of 5 deals leave it within %(days)s",
-            **values,
+            "%(days)s in %(stage)s, usually up to %(usual_days)s",
+            stage=self.stage_id.name,
+            days=self._format_days(stay.days),
+            usual_days=self._format_days(ceil(self.usual_days)),
+        )
+
+    def _format_days(self, days):
+        """:rtype: str, a number of days with its plural in the user's language"""
+        return format_timedelta(
+            timedelta(days=days),
+            granularity="day",
+            # weeks and months are counted in days as well
+            threshold=days + 1,
+            locale=get_lang(self.env).code,
         )
 
     def _get_quotation_reason(self):
@@ -513,15 +505,15 @@ class SalesRisk(models.Model):
         self.ensure_one()
         day = format_date(self.env, self.date_due)
         if self.is_partial:
-            return self.env._("To be delivered by %s, partly delivered", day)
-        return self.env._("To be delivered by %s, nothing delivered", day)
+            return self.env._("Partly delivered by %s", day)
+        return self.env._("Nothing delivered by %s", day)
 
     def _get_invoice_reason(self):
         self.ensure_one()
         day = format_date(self.env, self.date_due)
         if self.is_partial:
-            return self.env._("To be paid by %s, partly paid", day)
-        return self.env._("To be paid by %s, not paid", day)
+            return self.env._("Partly paid by %s", day)
+        return self.env._("Not paid by %s", day)
 
     # ------------------------------------------------------------
     # THE NEXT ACTION

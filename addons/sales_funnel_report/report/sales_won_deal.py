@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 
@@ -199,6 +199,37 @@ class SalesWonDeal(models.Model):
             "100.0 * COUNT(*) / NULLIF((SELECT COUNT(*) FROM %s shown), 0)",
             query.subselect(SQL.identifier(self._table, "id")),
         )
+
+    @api.model
+    @api.readonly
+    def formatted_read_group(
+        self,
+        domain,
+        groupby=(),
+        aggregates=(),
+        having=(),
+        offset=0,
+        limit=None,
+        order=None,
+    ):
+        """As Odoo's, without holes: who asks by touches gets every number of them up
+        to the greatest, so that a curve does not rise where nobody won.
+        """
+        groups = super().formatted_read_group(
+            domain, groupby, aggregates, having, offset, limit, order
+        )
+        if list(groupby) != ["touches"] or having or offset or limit or order:
+            return groups
+        found = {group["touches"]: group for group in groups}
+        return [
+            found.get(number)
+            or {
+                **dict.fromkeys(aggregates, 0),
+                "touches": number,
+                "__extra_domain": [("touches", "=", number)],
+            }
+            for number in range(max(found, default=-1) + 1)
+        ]
 
     # ------------------------------------------------------------
     # ACTIONS

@@ -9,6 +9,7 @@ from odoo.fields import Command
 from odoo.tests import new_test_user
 
 from odoo.addons.sale.tests.common import TestSaleCommon
+from odoo.addons.sales_funnel_crm.tests.common import make_pipeline
 
 
 class SalesReportCase(TestSaleCommon):
@@ -18,19 +19,7 @@ class SalesReportCase(TestSaleCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env["crm.lead"].with_context(active_test=False).search([]).unlink()
-        cls.env["crm.stage"].search([]).unlink()
-        (
-            cls.stage_new,
-            cls.stage_proposition,
-            cls.stage_won,
-        ) = cls.env["crm.stage"].create(
-            [
-                {"name": "New", "sequence": 1},
-                {"name": "Proposition", "sequence": 3},
-                {"name": "Won", "sequence": 70, "is_won": True},
-            ]
-        )
+        make_pipeline(cls)
         # the tests move the deals themselves
         cls.company.write(
             {"quotation_sent_stage_id": False, "order_confirmed_stage_id": False}

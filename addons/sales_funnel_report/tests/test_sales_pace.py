@@ -65,6 +65,12 @@ class TestSalesPace(SalesPaceCase):
                 },
             )
 
+    def test_name_of_a_month(self):
+        self._order("2026-02-12")
+        with self.at("2026-02-15"):
+            row = self._report("sales.pace", lang="en_US").search([])
+            self.assertEqual(row.name, "February 2026")
+
     def test_average_month(self):
         """Empty months count, those before the first one and the present one not."""
         self._order("2026-02-12", price=100)
@@ -516,10 +522,11 @@ class TestTouchesUntilWon(SalesReportCase):
                 for row in report.formatted_read_group(domain, [groupby], ["share:sum"])
             }
 
-        self.assertEqual(shares([], "touches"), {0: 25, 1: 50, 3: 25})
+        # nobody won by the second touch: the curve stays where it was
+        self.assertEqual(shares([], "touches"), {0: 25, 1: 50, 2: 0, 3: 25})
         self.assertEqual(
             shares([("user_id", "=", self.ada.id)], "touches"),
-            {0: 100 / 3, 1: 100 / 3, 3: 100 / 3},
+            {0: 100 / 3, 1: 100 / 3, 2: 0, 3: 100 / 3},
         )
         self.assertEqual(
             report._read_group([], [], ["share:sum", "touches_mean:avg"]),
@@ -540,6 +547,13 @@ class TestTouchesUntilWon(SalesReportCase):
         self.assertEqual([row["share:sum"] for row in touches], [25, 50, 25])
         self.assertEqual(sum(row["share:sum"] for row in cells), 100)
         self.assertEqual(sum(row["deals:sum"] for row in cells), 4)
+
+    def test_nothing_won(self):
+        report = self._report("sales.won.deal")
+        self.assertEqual(
+            report.formatted_read_group([], ["touches"], ["share:sum"]), []
+        )
+        self.assertEqual(report._read_group([], [], ["share:sum"]), [(False,)])
 
     def test_opens_the_deal(self):
         deal = self._won(2)
