@@ -1,11 +1,12 @@
 # Each target is one line into tools/, which needs nothing but Python's standard library.
 PYTHON ?= python3
 
-.PHONY: run test lint compat shell clean
+.PHONY: run test lint compat pictures shell clean
 
 run: ; @$(PYTHON) -m tools run
 test: ; @$(PYTHON) -m tools test $(ARGS)
 lint: ; @$(PYTHON) -m tools lint
 compat: ; @$(PYTHON) -m tools compat
+pictures: ; @$(PYTHON) -m tools pictures
 shell: ; @$(PYTHON) -m tools shell
 clean: ; @$(PYTHON) -m tools clean

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tools import compat, debian, instance, lint, processes, testing
+from tools import compat, debian, instance, lint, pictures, processes, testing
 from tools.console import StepError, report_error, say
 
 INTERRUPTED = 130
@@ -18,6 +18,7 @@ def main():
         "test": testing.test,
         "compat": compat.compare,
         "lint": lint.lint,
+        "pictures": pictures.take,
     }
     parser = argparse.ArgumentParser(
         prog="make", description="Set-up, tests and checks of the sales funnel."

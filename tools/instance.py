@@ -37,7 +37,7 @@ def run():
     :raises StepError: a step fails; the next call goes on from there
     """
     started = time.monotonic()
-    with _only_one() as first:
+    with only_one() as first:
         if not first:
             state = _read_state()
             if url := state.get("url"):
@@ -53,7 +53,7 @@ def run():
             odoo = odoo_calls.Odoo(source, FILES, connection)
             # The database keeps one core busy for most of the time that all this takes.
             processes.parallel(
-                lambda: _ensure_database(odoo, update=True),
+                lambda: ensure_database(odoo, update=True),
                 lambda: notes.append(_ensure_wkhtmltopdf()),
             )
             return _serve(odoo, started, notes)
@@ -67,9 +67,9 @@ def shell():
     source = odoo_calls.ensure()
     with postgres.server(POSTGRES, safe=True) as connection:
         odoo = odoo_calls.Odoo(source, FILES, connection)
-        with _only_one() as alone:
+        with only_one() as alone:
             # A server that runs must not have its tables changed behind its back.
-            _ensure_database(odoo, update=alone)
+            ensure_database(odoo, update=alone)
         command = odoo.command("shell", DATABASE, "--no-http", "--log-level=warn")
         return processes.run_in_foreground(
             command, env=odoo.environment, cwd=paths.ROOT
@@ -100,7 +100,7 @@ def clean():
 
 
 @contextlib.contextmanager
-def _only_one():
+def only_one():
     """Yield whether no other `make run` of this project is there, and keep it so while the block runs."""
     paths.DATA.mkdir(mode=0o700, exist_ok=True)
     with RUN_FILE.open("a") as file:
@@ -131,7 +131,7 @@ def _ensure_wkhtmltopdf():
     return debian.install_for_system("wkhtmltopdf", "wkhtmltopdf", "PDF documents")
 
 
-def _ensure_database(odoo, update):
+def ensure_database(odoo, update):
     """Have the database with the addons and demo data, brought up to the addons as they are now if `update`."""
     addons = paths.find_addons()
     if not addons:
@@ -182,30 +182,42 @@ def _build_database(odoo, modules, origin):
         databases.rename(odoo, UNFINISHED, DATABASE)
 
 
-def _serve(odoo, started, notes):
+@contextlib.contextmanager
+def served(odoo, database):
+    """Have a server on `database` while the block runs; yields its port and its process.
+
+    :raises StepError: there is no free port, or it does not serve its page
+    """
     port = _find_port()
-    url = f"http://localhost:{port}"
     command = odoo.command(
-        "server", DATABASE, "--http-interface=127.0.0.1", f"--http-port={port}"
+        "server", database, "--http-interface=127.0.0.1", f"--http-port={port}"
     )
-    with SERVER_LOG.open("a") as log:
-        options = {
-            "stdout": log,
-            "stderr": subprocess.STDOUT,
-            "env": odoo.environment,
-            "cwd": paths.ROOT,
-        }
-        try:
-            with processes.child(command, **options) as server:
-                with step("Odoo: server"):
-                    _wait_for_page(server, port)
-                _write_state(url)
-                _tell(url, port, time.monotonic() - started, notes)
-                code = server.wait()
-        except processes.Interrupted:
-            # Asked for: the ordinary end.
-            _write_state(url=None)
-            return 0
+    with (
+        SERVER_LOG.open("a") as log,
+        processes.child(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=odoo.environment,
+            cwd=paths.ROOT,
+        ) as server,
+    ):
+        with step("Odoo: server"):
+            _wait_for_page(server, port)
+        yield port, server
+
+
+def _serve(odoo, started, notes):
+    try:
+        with served(odoo, DATABASE) as (port, server):
+            url = f"http://localhost:{port}"
+            _write_state(url)
+            _tell(url, port, time.monotonic() - started, notes)
+            code = server.wait()
+    except processes.Interrupted:
+        # Asked for: the ordinary end.
+        _write_state(url=None)
+        return 0
     raise StepError(
         f"Odoo's server ended by itself (exit code {code}).",
         f"Its log says why: {SERVER_LOG}",
@@ -264,7 +276,7 @@ def _stop_server():
     """Stop a `make run` of this project that runs somewhere else."""
     if not paths.DATA.is_dir():
         return
-    with _only_one() as alone:
+    with only_one() as alone:
         if alone:
             return
         pid = _read_state().get("pid")
@@ -272,7 +284,7 @@ def _stop_server():
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
-        with _only_one() as alone:
+        with only_one() as alone:
             if alone:
                 return
         time.sleep(0.2)
