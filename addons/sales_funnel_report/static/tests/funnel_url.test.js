@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "@odoo/hoot";
 import { queryAllTexts } from "@odoo/hoot-dom";
-import { animationFrame, mockDate, runAllTimers } from "@odoo/hoot-mock";
+import { animationFrame, Deferred, mockDate, runAllTimers } from "@odoo/hoot-mock";
 import {
     contains,
     defineActions,
@@ -233,9 +233,10 @@ test("another view of the same action and back keeps the choices", async () => {
 });
 
 test("back from the deals brings back what was chosen, where it was", async () => {
+    let answer = makeReport();
     onFunnelReport((domain, options) => {
         expect.step(options.date_from || "default");
-        return makeReport();
+        return answer;
     });
     onRpc("crm.lead", "web_search_read", ({ kwargs }) => {
         expect.step([kwargs.domain, kwargs.context.active_test]);
@@ -252,7 +253,11 @@ test("back from the deals brings back what was chosen, where it was", async () =
     expect(".o_breadcrumb").toHaveText("Sales Funnel\nQualified: 100 deals");
     expect.verifySteps([[[["id", "in", [1, 2]]], false]]);
 
+    answer = new Deferred();
     await contains(".o_back_button, .breadcrumb-item a").click();
+    answer.resolve(makeReport());
+    await animationFrame();
+    await animationFrame();
     expect(".o_funnel_choose_period").toHaveText("This Year");
     expect(".o_funnel_choose_measure.active").toHaveText("Amount");
     expect(".o_funnel_table").not.toHaveClass("visually-hidden");
