@@ -21,18 +21,19 @@ SECONDS = 60
 FUNNEL = "/odoo/sales-funnel"
 DRAWN = ".o_funnel_drawing"
 
-DESK = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+DESK = {"width": 1280, "height": 960, "deviceScaleFactor": 1, "mobile": False}
+PHONE = {"width": 390, "height": 1688, "deviceScaleFactor": 2, "mobile": True}
 
 # Odoo Community has the style sheets of the dark theme and no switch for it.
-DARK = """
-for (const link of document.querySelectorAll("link[href*='assets_web.min.css']")) {
-    link.href = link.href.replace("assets_web.min.css", "assets_web_dark.min.css");
-}
-for (const link of document.querySelectorAll("link[href*='assets_backend_lazy.min.css']")) {
-    link.href = link.href.replace("backend_lazy.min.css", "backend_lazy_dark.min.css");
-}
-"""
+DARK = """(async () => {
+    for (const name of ["assets_web", "assets_backend_lazy"]) {
+        const files = await (await fetch(`/web/bundle/web.${name}_dark`)).json();
+        const sheet = files.find(({ type }) => type === "link");
+        for (const link of document.querySelectorAll(`link[href*="${name}."]`)) {
+            link.href = sheet.src;
+        }
+    }
+})()"""
 
 # Name, user, address, what has to be there, screen, what happens before.
 PICTURES = [
