@@ -19,7 +19,7 @@ from odoo.addons.sales_funnel_report.tests.common import FunnelCase
 
 BEGIN = datetime(2026, 1, 1)
 DAY_SECONDS = 24 * 3600
-WORLDS = 11
+WORLDS = 10
 DEALS = 30
 DIRECT, PARTNERS = range(2)
 TEAM_NAMES = ("Direct Sales", "Partners")
@@ -93,14 +93,26 @@ def draw_event(random):
     )
 
 
-def draw_question(random):
-    """:return: arguments of ``_ask``"""
+def draw_question(random, deals):
+    """:return: arguments of ``_ask``; moments and windows often end just when
+    something happened to one of ``deals``"""
+    moments = [
+        (moment, moment - deal.began)
+        for deal in deals
+        for stay in deal.stays
+        for moment in (stay.entered, stay.left)
+        if moment and moment > BEGIN
+    ]
+    as_of, _age = random.choice(moments)
+    windows = [age.days for _moment, age in moments if age.days and not age.seconds]
+    if random.random() < 0.5:
+        as_of = BEGIN + timedelta(seconds=draw_seconds(random, 10, 70))
     return {
         "first_day": random.choice((0, 0, 0, 5, 20, -800)),
         "days": random.choice((15, 31, 45, 60, 900)),
-        "as_of": draw_seconds(random, 10, 70),
+        "as_of": as_of,
         "horizon": random.choice((None, 3, 10, 20, 40)),
-        "window": random.choice((None, None, 2, 9, 20)),
+        "window": random.choice((None, None, 9, *random.choices(windows or [2], k=2))),
         "zone": random.choice(("UTC", "Pacific/Auckland", "America/New_York")),
         "asker": random.choice(("user_all", "user_all", "user_manager", "user_a")),
         "team": random.choice((None, None, None, None, DIRECT, PARTNERS)),
@@ -177,7 +189,7 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
             for number in range(DEALS):
                 self._live(number, *draw_life(random))
             for lens, rule in LENSES * 2:
-                self._ask(lens, rule, **draw_question(random))
+                self._ask(lens, rule, **draw_question(random, self.deals))
         finally:
             savepoint.close(rollback=True)
             self.env.invalidate_all()
@@ -273,9 +285,7 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
         options = {
             "lens": lens,
             "rule": rule,
-            "as_of": (BEGIN + timedelta(seconds=question["as_of"])).strftime(
-                "%Y-%m-%d %H:%M:%S"
-            ),
+            "as_of": question["as_of"].strftime("%Y-%m-%d %H:%M:%S"),
             "groupby": question["groupby"],
             **self._period(start, end),
         }
