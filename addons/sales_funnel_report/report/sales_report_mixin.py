@@ -38,18 +38,23 @@ class SalesReportMixin(models.AbstractModel):
         today = fields.Date.context_today(self)
         # sudo: of the companies only their currency is used, to convert amounts of
         # documents that the user may read
-        companies = self.env["res.company"].sudo().search([])
+        used = (
+            self.env["res.company"]
+            .sudo()
+            ._read_group([], ["currency_id"], ["id:array_agg"])
+        )
+        rates = {
+            currency: target._get_conversion_rate(
+                currency, target, self.env.company, today
+            )
+            for currency, _company_ids in used
+        }
         return SQL(
             "(VALUES %s)",
             SQL(", ").join(
-                SQL(
-                    "(%s::int, %s::float8)",
-                    company.id,
-                    target._get_conversion_rate(
-                        company.currency_id, target, self.env.company, today
-                    ),
-                )
-                for company in companies
+                SQL("(%s::int, %s::float8)", company_id, rates[currency])
+                for currency, company_ids in used
+                for company_id in company_ids
             ),
         )
 

@@ -63,7 +63,7 @@ class SalesRisk(models.Model):
     )
     name = fields.Char(string="Document", readonly=True)
     lead_id = fields.Many2one("crm.lead", string="Deal", readonly=True)
-    order_id = fields.Many2one("sale.order", string="Order", readonly=True)
+    order_id = fields.Many2one("sale.order", readonly=True)
     move_id = fields.Many2one("account.move", string="Invoice", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
     user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
