@@ -1,4 +1,5 @@
 from collections import defaultdict
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from .crm_funnel_count_snapshot import YEARS_TO_LEARN_FROM
 from .crm_lead_stage_summary import COPIED_FIELDS
 
 ENDED = ("won", "lost")
+SORT_MEMORY_KB = 32 * 1024
 
 
 class CrmFunnelCount(models.AbstractModel):
@@ -42,9 +44,22 @@ class CrmFunnelCount(models.AbstractModel):
         source = self._summary_source(question, deals, groups)
         ways, result = self._count_paths(question, source)
         if result and not question.get("counts_only"):
-            self._add_durations(question, source, ways, result, groups)
-            self._add_lives(question, source, result)
+            with self._more_memory():
+                self._add_durations(question, source, ways, result, groups)
+                self._add_lives(question, source, result)
         return result
+
+    @contextmanager
+    def _more_memory(self):
+        """Let PostgreSQL sort durations in memory: its default is that of a small
+        machine."""
+        [(before,)] = self.env.execute_query(
+            SQL("SELECT setting::int FROM pg_settings WHERE name = 'work_mem'")
+        )
+        set_memory = "SELECT SET_CONFIG('work_mem', %s, TRUE)"
+        self.env.execute_query(SQL(set_memory, f"{max(before, SORT_MEMORY_KB)}kB"))
+        yield
+        self.env.execute_query(SQL(set_memory, f"{before}kB"))
 
     def _can_use_summary(self, question):
         """Whether the summary knows all that is asked: it knows of stages only, and
@@ -63,10 +78,6 @@ class CrmFunnelCount(models.AbstractModel):
         :return: ``{path: figures.Way}`` and ``{group: counts}``, see
             :meth:`_count_cohort`
         """
-        steps = question["steps"]
-        ranks = {
-            ref: rank for rank, step in enumerate(steps) for ref in step["stage_refs"]
-        }
         rows = self.env.execute_query(
             SQL(
                 """
@@ -80,16 +91,23 @@ class CrmFunnelCount(models.AbstractModel):
                 source,
             )
         )
-        ways = {
-            path: read_path(path, ranks, len(steps), question["rule"])
-            for path in {row[1] for row in rows}
-        }
+        ways = self._read_paths(question, {row[1] for row in rows})
         counters = defaultdict(_Counter)
         for group, path, *counted in rows:
             counters[group].add(ways[path], *counted)
         return ways, {
             group: counter.as_counts(question["as_of"])
             for group, counter in counters.items()
+        }
+
+    def _read_paths(self, question, paths):
+        """:return: ``{path: figures.Way}``"""
+        steps = question["steps"]
+        ranks = {
+            ref: rank for rank, step in enumerate(steps) for ref in step["stage_refs"]
+        }
+        return {
+            path: read_path(path, ranks, len(steps), question["rule"]) for path in paths
         }
 
     # ------------------------------------------------------------
@@ -247,9 +265,12 @@ class CrmFunnelCount(models.AbstractModel):
                     SELECT grp, outcome, seconds,
                            seconds / %(day)s::float8 <= %(horizon)s AS is_near
                       FROM (
-                        SELECT grp, outcome, EXTRACT(
-                                   EPOCH FROM COALESCE(ended_at, %(as_of)s) - start
-                               )::bigint AS seconds
+                        SELECT grp, outcome,
+                               CASE WHEN outcome IN %(ended)s
+                                    -- the end is the last thing that happened
+                                    THEN offsets[CARDINALITY(offsets)]
+                                    ELSE EXTRACT(EPOCH FROM %(as_of)s - start)::bigint
+                               END AS seconds
                           FROM (%(source)s) deal
                       ) deal
                 ),
@@ -300,7 +321,7 @@ class CrmFunnelCount(models.AbstractModel):
     def _summary_source(self, question, deals, groups=None, outcomes=ENDED):
         """The summary of the deals of a question, as it was at ``as_of``.
 
-        :param SQL deals, groups: see :meth:`_count_cohort`
+        :param SQL deals, groups: see :meth:`_count_cohort`; without deals, all
         :param tuple outcomes: of the lens *closed*, how the deals have ended
         :return: select of ``id``, ``grp``, ``start``, ``outcome``, ``ended_at``, ``path``,
             ``offsets``, ``amount``, ``lost_reason_id``, ``is_inferred``
@@ -440,6 +461,8 @@ class CrmFunnelCount(models.AbstractModel):
         Where the copies in the summary are all that the domain and the record rules
         look at, no other table is needed.
         """
+        if deals is None:
+            return SQL("TRUE")
         asked = question.get("domain")
         if asked is None or not self._is_known_to_summary(asked):
             return SQL("deal.id IN %s", deals)
@@ -472,6 +495,53 @@ class CrmFunnelCount(models.AbstractModel):
     # ------------------------------------------------------------
 
     @api.model
+    def _deals_query(self, question, step=None, what=None, owner_id=None, **details):
+        if (
+            question["lens"] not in ("cohort", "closed")
+            or owner_id is not None
+            or not details.keys() <= {"lost_reason_id"}
+            or not self._can_use_summary(question)
+        ):
+            return super()._deals_query(question, step, what, owner_id, **details)
+        rank = self._rank_of(question, step)
+        source = self._summary_source(question, None)
+        paths = self.env.execute_query(
+            SQL("SELECT DISTINCT path FROM (%s) deal", source)
+        )
+        ways = self._read_paths(question, {path for (path,) in paths})
+        found = [
+            path
+            for path, way in ways.items()
+            if self._is_behind(way, rank, what) and (rank is not None or step is None)
+        ]
+        reason = SQL("TRUE")
+        if details.get("lost_reason_id") is not None:
+            reason = SQL(
+                "lost_reason_id IS NOT DISTINCT FROM %s::int",
+                details["lost_reason_id"] or None,
+            )
+        return SQL(
+            "(SELECT id FROM (%s) deal WHERE path = ANY(%s) AND %s)",
+            source,
+            found,
+            reason,
+        )
+
+    def _is_behind(self, way, rank, what):
+        """Whether the deals that went a way are behind a figure.
+
+        :param int rank: the position of a step, or ``None`` for the whole funnel
+        :param str what: see :meth:`_deals_query`
+        """
+        if rank is not None and way.reached[rank] is None:
+            return False
+        if what is None:
+            return True
+        if what == "skipped" and rank is not None:
+            return not way.visited[rank]
+        return way.outcome == what and (rank is None or way.furthest == rank)
+
+    @api.model
     def _count_cycle_p90(self, question, deals):
         won = {
             **question,
@@ -482,10 +552,13 @@ class CrmFunnelCount(models.AbstractModel):
         [(p90,)] = self.env.execute_query(
             SQL(
                 """
-                SELECT PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY %s)
+                SELECT PERCENTILE_CONT(0.9) WITHIN GROUP (
+                           -- a win is the last thing that happened
+                           ORDER BY offsets[CARDINALITY(offsets)] / %s::float8
+                       )
                   FROM (%s) deal
                 """,
-                self._days_sql(SQL("ended_at - start")),
+                SECONDS_OF_A_DAY,
                 self._summary_source(won, deals, outcomes=("won",)),
             )
         )
