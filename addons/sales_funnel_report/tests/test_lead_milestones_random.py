@@ -29,19 +29,11 @@ class TestRandomDocuments(MilestonesCase):
         self.orders = self.env["sale.order"]
         self.deals = self.deal | self.other_deal
         actions = (
-            *(self._act_order,) * 2,
-            *(self._act_confirm, self._act_deliver, self._act_invoice) * 3,
-            *(self._act_post, self._act_pay) * 3,
-            self._act_send,
-            self._act_cancel,
-            self._act_return,
-            self._act_change,
-            self._act_to_draft,
-            self._act_delete_draft,
-            self._act_credit,
-            self._act_unreconcile,
-            self._act_move_order,
-            self._act_call,
+            *("order",) * 2,
+            *("confirm", "deliver", "invoice") * 3,
+            *("post", "pay") * 3,
+            *("send", "cancel", "return", "change", "to_draft", "delete_draft"),
+            *("credit", "unreconcile", "move_order", "call"),
         )
         done = set()
         for step in range(self.STEPS):
@@ -50,11 +42,11 @@ class TestRandomDocuments(MilestonesCase):
             action = next(
                 action
                 for action in self.random.sample(actions, len(actions))
-                if action()
+                if getattr(self, f"_act_{action}")()
             )
-            done.add(action.__name__)
+            done.add(action)
             if step % 5 == 4:
-                self._assert_right(f"step {step}, {action.__name__}")
+                self._assert_right(f"step {step}, {action}")
         self.assertGreater(len(done), 8, "it was a life worth looking at")
         self.moment += timedelta(days=1)
         with self.at(self.moment):
