@@ -344,6 +344,7 @@ class CrmFunnelReport(models.AbstractModel):
             the deals are grouped by
         :rtype: dict
         """
+        ends = []
         if question["lens"] == "flow":
             series = flow_series(question["steps"], counts)
             outcomes = [
@@ -355,13 +356,13 @@ class CrmFunnelReport(models.AbstractModel):
             outcomes = []
         else:
             series = cohort_series(question["steps"], counts, question["horizon_days"])
-            outcomes = ["won", "lost", "open", "on_hold"]
             self._name_lost_reasons(series)
-            series["domains"] = {
-                what or "size": self._get_domain(question, domain, None, what, owner_id)
-                for what in (None, *outcomes)
-            }
-            outcomes += ["skipped", "not_needed"]
+            ends = ["won", "lost", "open", "on_hold"]
+            outcomes = [*ends, "skipped", "not_needed"]
+        series["domains"] = {
+            what or "size": self._get_domain(question, domain, None, what, owner_id)
+            for what in (None, *ends)
+        }
         for rank, step in enumerate(series["steps"]):
             place = (question, domain, step["key"])
             step["domain"] = self._get_domain(*place, owner_id=owner_id)

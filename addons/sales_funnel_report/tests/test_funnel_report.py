@@ -281,6 +281,7 @@ class TestFunnelReport(FunnelCase):
         days = total["steps"][0]["days_in_stay"]
         self.assertEqual([days["n"], days["mean"]], [6, 11 / 6])
         leads = self.Lead.with_context(active_test=False)
+        self.assertEqual(leads.search_count(total["domains"]["size"]), 5)
         stays = self.env["crm.lead.stage.history"].search([])
         for step in total["steps"]:
             self.assertEqual(
@@ -323,6 +324,8 @@ class TestFunnelReport(FunnelCase):
             [[1, 400], [2, 400], [1, 200], [0, 0]],
         )
         self.assertEqual([total["size"], total["amount"]], [4, 1000])
+        leads = self.Lead.with_context(active_test=False)
+        self.assertEqual(leads.search_count(total["domains"]["size"]), 4)
         # D1 two days and three hours, D3 a day and three hours
         age = total["steps"][1]["age_days"]
         self.assertEqual([age["n"], age["mean"]], [2, 1.625])
