@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tools import compat, debian, instance, lint, pictures, processes, testing
+from tools import bench, compat, debian, instance, lint, pictures, processes, testing
 from tools.console import StepError, report_error, say
 
 INTERRUPTED = 130
@@ -17,6 +17,7 @@ def main():
         "clean": instance.clean,
         "test": testing.test,
         "compat": compat.compare,
+        "bench": bench.bench,
         "lint": lint.lint,
         "pictures": pictures.take,
     }
