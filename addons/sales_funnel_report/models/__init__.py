@@ -7,7 +7,6 @@ from . import crm_funnel
 from . import crm_funnel_step
 from . import ir_actions_act_window_view
 from . import ir_ui_view
-from . import account_move_late_invoice
 from . import res_company
 from . import res_config_settings
 from . import sales_receivable_reminder

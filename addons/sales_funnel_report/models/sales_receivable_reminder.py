@@ -128,24 +128,25 @@ class SalesReceivableReminder(models.Model):
                 )
         self.state = "sent"
 
+    def _find_unprinted(self):
+        """:return: ``account.move``, the invoices that have no PDF yet"""
+        return self.line_ids.move_id.filtered(
+            lambda invoice: not invoice.invoice_pdf_report_id
+        )
+
     def _get_attachments(self):
-        """The PDFs of the invoices: those that were sent before, or else the ones made
-        now, in one go, as by Odoo's *Send*.
+        """The PDFs of the invoices: those that were sent before, or else made now, as
+        by Odoo's *Send*.
 
         :return: ``{account.move: ir.attachment}``
         :rtype: dict
         """
         send = self.env["account.move.send"]
-        attachments = {}
-        for company, reminders in self.grouped("company_id").items():
-            invoices = reminders.line_ids.move_id
-            missing = invoices.filtered(
-                lambda invoice: not invoice.invoice_pdf_report_id
+        # one by one: not every wkhtmltopdf can make several at once
+        for invoice in self._find_unprinted():
+            send.with_company(invoice.company_id)._generate_and_send_invoices(
+                invoice, sending_methods=[], extra_edis=[]
             )
-            if missing:
-                send.with_company(company)._generate_and_send_invoices(
-                    missing, sending_methods=[], extra_edis=[]
-                )
-            for invoice in invoices:
-                attachments[invoice] = invoice.invoice_pdf_report_id
-        return attachments
+        return {
+            invoice: invoice.invoice_pdf_report_id for invoice in self.line_ids.move_id
+        }

@@ -22,11 +22,11 @@ class SaleOrderToCash(models.Model):
     _description = "Order to Cash"
     _auto = False
     _rec_name = "name"
-    _order = "date_ordered desc, id desc"
+    _order = "date desc, id desc"
 
     name = fields.Char(string="Document", readonly=True)
     kind = fields.Selection(
-        [("order", "Order"), ("invoice", "Invoice without Order")],
+        [("order", "Order"), ("invoice", "Without Order")],
         readonly=True,
         help="What was invoiced without an order, or to somebody else than the order "
         "says, is a line of its own for each invoice.",
@@ -93,11 +93,19 @@ class SaleOrderToCash(models.Model):
         depends_context=AS_OF,
         help="What is left to pay of the invoices, as in the journal items.",
     )
+    amount_in_payment = fields.Monetary(
+        string="In Payment",
+        readonly=True,
+        depends_context=AS_OF,
+        help="What of it is paid, but not in the journal yet: the bank has not told of "
+        "it.",
+    )
     amount_overdue = fields.Monetary(
         string="Overdue",
         readonly=True,
         depends_context=AS_OF,
-        help="What of it should have been paid before the day of the report.",
+        help="What of it should have been paid before the day of the report, and is "
+        "not in payment.",
     )
     amount_paid = fields.Monetary(
         string="Paid",
@@ -107,6 +115,11 @@ class SaleOrderToCash(models.Model):
         "exchange difference, a discount or a write-off.",
     )
 
+    date = fields.Date(
+        readonly=True,
+        depends_context=AS_OF,
+        help="Of the order, or of the last invoice where there is no order.",
+    )
     date_ordered = fields.Date(string="Ordered on", readonly=True)
     date_delivered = fields.Date(
         string="Last Delivery",
@@ -197,6 +210,7 @@ class SaleOrderToCash(models.Model):
             "debit_move_id",
             "max_date",
         ],
+        "account.payment": ["amount", "date", "invoice_ids", "move_id", "state"],
         "product.product": ["product_tmpl_id"],
         "product.template": ["invoice_policy", "type"],
         "res.currency": ["decimal_places"],
@@ -294,32 +308,35 @@ class SaleOrderToCash(models.Model):
         return SQL(
             """
             SELECT line.move_id,
-                   link.order_id,
+                   sale.id AS order_id,
                    SUM(line.price_total * COALESCE(link.share, 1)) AS weight,
                    SUM(SUM(line.price_total * COALESCE(link.share, 1)))
                        OVER (PARTITION BY line.move_id) AS total
               FROM account_move_line line
               JOIN account_move move ON move.id = line.move_id
-         LEFT JOIN LATERAL (
-                       SELECT CASE WHEN sale.company_id = line.company_id
-                                    AND invoiced.commercial_partner_id
-                                        = move.commercial_partner_id
-                                   THEN sale.id
-                              END AS order_id,
-                              1.0 / COUNT(*) OVER () AS share
-                         FROM (SELECT DISTINCT sale_line.order_id
+         LEFT JOIN (
+                       SELECT linked.*,
+                              1.0 / COUNT(*) OVER (PARTITION BY invoice_line_id)
+                                  AS share
+                         FROM (SELECT DISTINCT rel.invoice_line_id,
+                                      sale_line.order_id
                                  FROM sale_order_line_invoice_rel rel
                                  JOIN sale_order_line sale_line
                                    ON sale_line.id = rel.order_line_id
-                                WHERE rel.invoice_line_id = line.id
                               ) linked
-                         JOIN sale_order sale ON sale.id = linked.order_id
-                         JOIN res_partner invoiced
-                           ON invoiced.id = sale.partner_invoice_id
-                   ) link ON TRUE
+                   ) link ON link.invoice_line_id = line.id
+         LEFT JOIN sale_order sale
+                ON sale.id = link.order_id
+               AND sale.company_id = line.company_id
+               AND EXISTS (
+                       SELECT FROM res_partner invoiced
+                        WHERE invoiced.id = sale.partner_invoice_id
+                          AND invoiced.commercial_partner_id
+                              = move.commercial_partner_id
+                   )
              WHERE line.display_type = 'product'
                AND line.move_id IN (SELECT move_id FROM item)
-          GROUP BY line.move_id, link.order_id
+          GROUP BY line.move_id, sale.id
             """
         )
 
@@ -341,7 +358,11 @@ class SaleOrderToCash(models.Model):
                    CASE WHEN place = 1 THEN residual - SUM(residual_part)
                             OVER of_item + residual_part
                         ELSE residual_part
-                   END AS residual
+                   END AS residual,
+                   CASE WHEN place = 1 THEN in_payment - SUM(in_payment_part)
+                            OVER of_item + in_payment_part
+                        ELSE in_payment_part
+                   END AS in_payment
               FROM (SELECT item.*,
                            part.order_id,
                            ROW_NUMBER() OVER (
@@ -355,7 +376,11 @@ class SaleOrderToCash(models.Model):
                            COALESCE(ROUND(
                                item.residual * part.weight / NULLIF(part.total, 0),
                                currency.decimal_places
-                           ), 0) AS residual_part
+                           ), 0) AS residual_part,
+                           COALESCE(ROUND(
+                               item.in_payment * part.weight / NULLIF(part.total, 0),
+                               currency.decimal_places
+                           ), 0) AS in_payment_part
                       FROM item
                       JOIN res_currency currency
                         ON currency.id = item.company_currency_id
@@ -376,8 +401,10 @@ class SaleOrderToCash(models.Model):
                    CASE WHEN order_id IS NULL THEN move_id END AS invoice_id,
                    SUM(balance) AS invoiced,
                    SUM(residual) AS receivable,
-                   COALESCE(SUM(residual) FILTER (WHERE date_due < %(day)s), 0)
-                       AS overdue,
+                   SUM(in_payment) AS in_payment,
+                   COALESCE(
+                       SUM(residual - in_payment) FILTER (WHERE date_due < %(day)s), 0
+                   ) AS overdue,
                    COALESCE(
                        MAX(invoice_date) FILTER (WHERE move_type <> 'out_refund'),
                        MAX(invoice_date)
@@ -564,6 +591,7 @@ class SaleOrderToCash(models.Model):
                    work.date_delivered,
                    cash.invoiced,
                    cash.receivable,
+                   cash.in_payment,
                    cash.overdue,
                    cash.date_invoiced,
                    cash.date_due,
@@ -602,6 +630,7 @@ class SaleOrderToCash(models.Model):
                    NULL::date,
                    cash.invoiced,
                    cash.receivable,
+                   cash.in_payment,
                    cash.overdue,
                    cash.date_invoiced,
                    cash.date_due,
@@ -628,6 +657,7 @@ class SaleOrderToCash(models.Model):
                    document.team_id,
                    document.company_id,
                    currency.id AS currency_id,
+                   COALESCE(document.date_ordered, document.date_invoiced) AS date,
                    document.date_ordered,
                    document.date_delivered,
                    document.date_invoiced,
@@ -639,6 +669,7 @@ class SaleOrderToCash(models.Model):
                    amount.to_invoice AS amount_to_invoice,
                    COALESCE(document.invoiced, 0) AS amount_invoiced,
                    COALESCE(document.receivable, 0) AS amount_receivable,
+                   COALESCE(document.in_payment, 0) AS amount_in_payment,
                    COALESCE(document.overdue, 0) AS amount_overdue,
                    COALESCE(document.invoiced - document.receivable, 0)
                        AS amount_paid,
@@ -737,9 +768,7 @@ class SaleOrderToCash(models.Model):
         :return: the action
         :rtype: dict
         """
-        items = self._find_invoices().line_ids.filtered(
-            lambda line: line.account_id.account_type == "asset_receivable"
-        )
+        items = self._find_invoices()._get_receivable_lines()
         return self._get_documents_action(
             "account.action_account_moves_all", items, with_form=False
         )

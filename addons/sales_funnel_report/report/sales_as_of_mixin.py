@@ -71,9 +71,72 @@ class SalesAsOfMixin(models.AbstractModel):
         """The receivable journal items of customer invoices and credit notes posted
         by the day: one for each instalment.
 
-        :return: query of ``id``, ``balance`` and ``residual`` (company currency),
-            ``residual_currency`` (currency of the invoice), ``last_matched`` (day),
-            and what else is known of an item and its move
+        Odoo lets a payment that has no journal entry settle an invoice, until the bank
+        tells of it. In the journal the invoice is open all the while, and so it is
+        here; what such payments will settle is ``in_payment``. A payment goes to
+        what is due first.
+
+        :return: query of ``id``, ``balance``, ``residual`` and, of that, ``in_payment``
+            (company currency), ``residual_currency`` (currency of the invoice),
+            ``last_matched`` (day), and what else is known of an item and its move
+        :rtype: SQL
+        """
+        return SQL(
+            """
+            WITH journal_item AS MATERIALIZED (%(items)s),
+                 owed AS (
+                     SELECT move_id,
+                            ABS(SUM(residual)) AS residual,
+                            MIN(date_due) AS date_due,
+                            MAX(last_matched) AS last_matched
+                       FROM journal_item
+                   GROUP BY move_id
+                 ),
+                 payment_part AS (
+                     SELECT rel.invoice_id AS move_id,
+                            GREATEST(0, LEAST(
+                                owed.residual,
+                                ABS(payment.amount_company_currency_signed)
+                                    + owed.residual - SUM(owed.residual) OVER (
+                                        PARTITION BY payment.id
+                                            ORDER BY owed.date_due, owed.move_id
+                                    )
+                            )) AS amount
+                       FROM account_payment payment
+                       JOIN account_move__account_payment rel
+                         ON rel.payment_id = payment.id
+                       JOIN owed ON owed.move_id = rel.invoice_id
+                      WHERE payment.move_id IS NULL
+                        AND payment.date <= %(day)s
+                        AND (
+                                payment.state = 'in_process'
+                             OR payment.state = 'paid' AND owed.last_matched IS NULL
+                            )
+                 ),
+                 in_payment AS (
+                     SELECT move_id, SUM(amount) AS amount
+                       FROM payment_part
+                   GROUP BY move_id
+                 )
+            SELECT item.*,
+                   SIGN(item.residual) * GREATEST(0, LEAST(
+                       ABS(item.residual),
+                       COALESCE(in_payment.amount, 0) + ABS(item.residual)
+                           - SUM(ABS(item.residual)) OVER (
+                               PARTITION BY item.move_id
+                                   ORDER BY item.date_due, item.id
+                           )
+                   )) AS in_payment
+              FROM journal_item item
+         LEFT JOIN in_payment ON in_payment.move_id = item.move_id
+            """,
+            items=self._get_journal_items_sql(),
+            day=self._get_as_of_day(),
+        )
+
+    def _get_journal_items_sql(self):
+        """:return: query of the receivable items as the journal has them, without what
+            is in payment
         :rtype: SQL
         """
         return SQL(

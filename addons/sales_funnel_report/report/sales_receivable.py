@@ -65,6 +65,7 @@ class SalesReceivable(models.Model):
             ("2", "31–60 days late"),
             ("3", "61–90 days late"),
             ("4", "Over 90 days late"),
+            ("5", "In payment"),
         ],
         string="How Late",
         readonly=True,
@@ -101,6 +102,13 @@ class SalesReceivable(models.Model):
         depends_context=AS_OF,
         help="More than 90 days late.",
     )
+    amount_in_payment = fields.Monetary(
+        string="In Payment",
+        readonly=True,
+        depends_context=AS_OF,
+        help="Paid, but not in the journal yet: the bank has not told of it. It is in "
+        "no column of lateness.",
+    )
     amount_late = fields.Monetary(
         string="Late in All", readonly=True, depends_context=AS_OF
     )
@@ -111,6 +119,19 @@ class SalesReceivable(models.Model):
     )
     amount_currency = fields.Monetary(
         string="Open, Invoice Currency",
+        currency_field="invoice_currency_id",
+        readonly=True,
+        depends_context=AS_OF,
+    )
+
+    amount_unpaid = fields.Monetary(
+        string="To Pay",
+        readonly=True,
+        depends_context=AS_OF,
+        help="What is open and not in payment.",
+    )
+    amount_unpaid_currency = fields.Monetary(
+        string="To Pay, Invoice Currency",
         currency_field="invoice_currency_id",
         readonly=True,
         depends_context=AS_OF,
@@ -147,6 +168,7 @@ class SalesReceivable(models.Model):
             "debit_move_id",
             "max_date",
         ],
+        "account.payment": ["amount", "date", "invoice_ids", "move_id", "state"],
         "res.partner": ["country_id", "user_id"],
         "sales.receivable.reminder": ["company_id", "date", "partner_id", "state"],
     }
@@ -156,7 +178,11 @@ class SalesReceivable(models.Model):
         return SQL(
             """
             WITH open_item AS (
-                SELECT item.*, %(day)s - item.date_due AS days_late
+                SELECT item.*,
+                       item.residual - item.in_payment AS unpaid,
+                       CASE WHEN item.residual = item.in_payment THEN 0
+                            ELSE GREATEST(%(day)s - item.date_due, 0)
+                       END AS days_late
                   FROM (%(items)s) item
                  WHERE item.residual <> 0 OR item.residual_currency <> 0
             ),
@@ -181,30 +207,40 @@ class SalesReceivable(models.Model):
                    item.invoice_date AS date_invoice,
                    item.date_due,
                    reminded.date AS date_reminded,
-                   CASE WHEN item.days_late <= 0 THEN '0'
+                   CASE WHEN item.residual <> 0 AND item.unpaid = 0 THEN '5'
+                        WHEN item.days_late = 0 THEN '0'
                         WHEN item.days_late <= 30 THEN '1'
                         WHEN item.days_late <= 60 THEN '2'
                         WHEN item.days_late <= 90 THEN '3'
                         ELSE '4'
                    END AS lateness,
-                   GREATEST(item.days_late, 0) AS days_late,
+                   item.days_late,
                    item.residual AS amount,
-                   CASE WHEN item.days_late <= 0 THEN item.residual ELSE 0
+                   item.in_payment AS amount_in_payment,
+                   CASE WHEN item.days_late = 0 THEN item.unpaid ELSE 0
                    END AS amount_not_due,
                    CASE WHEN item.days_late BETWEEN 1 AND 30
-                        THEN item.residual ELSE 0 END AS amount_late_30,
+                        THEN item.unpaid ELSE 0 END AS amount_late_30,
                    CASE WHEN item.days_late BETWEEN 31 AND 60
-                        THEN item.residual ELSE 0 END AS amount_late_60,
+                        THEN item.unpaid ELSE 0 END AS amount_late_60,
                    CASE WHEN item.days_late BETWEEN 61 AND 90
-                        THEN item.residual ELSE 0 END AS amount_late_90,
+                        THEN item.unpaid ELSE 0 END AS amount_late_90,
                    CASE WHEN item.days_late > 90
-                        THEN item.residual ELSE 0 END AS amount_late_older,
+                        THEN item.unpaid ELSE 0 END AS amount_late_older,
                    CASE WHEN item.days_late > 0
-                        THEN item.residual ELSE 0 END AS amount_late,
+                        THEN item.unpaid ELSE 0 END AS amount_late,
                    item.no_followup,
-                   item.residual_currency AS amount_currency
+                   item.residual_currency AS amount_currency,
+                   item.unpaid AS amount_unpaid,
+                   ROUND(
+                       item.residual_currency
+                           * COALESCE(item.unpaid / NULLIF(item.residual, 0), 1),
+                       invoice_currency.decimal_places
+                   ) AS amount_unpaid_currency
               FROM open_item item
               JOIN account_move move ON move.id = item.move_id
+              JOIN res_currency invoice_currency
+                ON invoice_currency.id = item.currency_id
          LEFT JOIN res_partner partner ON partner.id = item.commercial_partner_id
          LEFT JOIN reminded ON reminded.partner_id = item.commercial_partner_id
                            AND reminded.company_id = item.company_id

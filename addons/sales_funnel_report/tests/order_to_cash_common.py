@@ -187,6 +187,23 @@ class OrderToCashCase(TestSaleCommon):
             )
 
     @classmethod
+    def _pay_without_entry(cls, day, invoices, amount):
+        """A payment that is in no journal until the bank tells of it. Community makes
+        an entry at once; accounting of others' making does not."""
+        with cls.at(day):
+            payment = cls.env["account.payment"].create(
+                {
+                    "partner_id": invoices.commercial_partner_id.id,
+                    "amount": amount,
+                    "date": day,
+                    "invoice_ids": [Command.set(invoices.ids)],
+                }
+            )
+            payment.outstanding_account_id = False
+            payment.action_post()
+        return payment
+
+    @classmethod
     def _credit(cls, day, invoice):
         """Take an invoice back whole."""
         with cls.at(day):

@@ -318,6 +318,57 @@ class TestTieOut(OrderToCashReportCase):
         self.assertEqual(self._assert_ties("2026-01-20", balance=0), 0)
         self.assertEqual(str(self._row("2026-01-20", invoice).date_paid), "2026-01-20")
 
+    def test_in_payment(self):
+        """Paid, but in no journal yet: the invoice is open as in the journal, and not
+        overdue."""
+        order = self._order("2026-01-05", (self.service, 1, 100))
+        invoice = self._bill("2026-01-10", order)
+        payment = self._pay_without_entry("2026-03-01", invoice, 40)
+        self.assertFalse(payment.move_id)
+        for day, in_payment, overdue in (
+            ("2026-02-28", 0, 100),
+            ("2026-03-01", 40, 60),
+        ):
+            row = self._row(day, order)
+            self.assertEqual(
+                (row.amount_receivable, row.amount_in_payment, row.amount_overdue),
+                (100, in_payment, overdue),
+                day,
+            )
+            self.assertEqual(self._assert_ties(day), 100)
+        # and now the bank tells of it
+        bank = self.company_data["default_journal_bank"]
+        entry = self.env["account.move"].create(
+            {
+                "date": "2026-03-05",
+                "journal_id": bank.id,
+                "line_ids": [
+                    Command.create(
+                        {"account_id": bank.default_account_id.id, "debit": 40}
+                    ),
+                    Command.create(
+                        {
+                            "account_id": self.company_data[
+                                "default_account_receivable"
+                            ].id,
+                            "partner_id": self.acme.id,
+                            "credit": 40,
+                        }
+                    ),
+                ],
+            }
+        )
+        entry.action_post()
+        (entry + invoice)._get_receivable_lines().reconcile()
+        self.assertEqual(payment.state, "paid")
+        row = self._row("2026-03-05", order)
+        self.assertEqual(
+            (row.amount_receivable, row.amount_in_payment, row.amount_paid),
+            (60, 0, 40),
+        )
+        self.assertEqual(self._row("2026-03-04", order).amount_in_payment, 40)
+        self._assert_ties("2026-03-05")
+
     def test_what_is_no_invoice_is_told_apart(self):
         self._invoice("2026-01-05")
         payment = self.env["account.payment"].create(

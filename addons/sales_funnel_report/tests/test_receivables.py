@@ -2,12 +2,12 @@ from psycopg2.errors import UniqueViolation
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
-from odoo.tests import Form, tagged
+from odoo.tests import Form, HttpCase, tagged
 from odoo.tools import mute_logger
 
 from .order_to_cash_common import OrderToCashCase
 
-BUCKETS = ("not_due", "late_30", "late_60", "late_90", "late_older")
+BUCKETS = ("not_due", "late_30", "late_60", "late_90", "late_older", "in_payment")
 
 
 class ReceivablesCase(OrderToCashCase):
@@ -87,6 +87,25 @@ class TestReceivables(ReceivablesCase):
         rows = self._rows("2026-01-20", invoice)
         self.assertEqual(rows.mapped("amount_late_30"), [50, 0])
         self.assertEqual(rows.mapped("amount_not_due"), [0, 50])
+
+    def test_in_payment(self):
+        """What is paid is not late, though the journal knows nothing of it yet; a
+        payment of several invoices goes to what is due first."""
+        first = self._invoice("2026-01-10")
+        second = self._invoice("2026-01-20", 50)
+        self._pay_without_entry("2026-03-01", first + second, 120)
+        for invoice, lateness, in_payment, late in (
+            (first, "5", 100, 0),
+            (second, "1", 20, 30),
+        ):
+            row = self._rows("2026-03-01", invoice)
+            self.assertEqual(
+                (row.lateness, row.amount_in_payment, row.amount_late, row.amount),
+                (lateness, in_payment, late, in_payment + late),
+            )
+            self.assertEqual(row.amount, sum(row[f"amount_{name}"] for name in BUCKETS))
+        self._assert_ties("2026-03-01")
+        self.assertEqual(self._rows("2026-02-28", first).amount_late, 100)
 
     def test_by_salesperson_team_customer_and_tag(self):
         regions, north, south = self.env["res.partner.category"].create(
@@ -194,6 +213,17 @@ class TestReceivablesAccess(ReceivablesCase):
             ):
                 with self.assertRaises(AccessError):
                     write()
+
+    def test_form_of_the_invoice_opens(self):
+        """Also when it is partly paid, for those who may not read payments."""
+        self._pay("2026-01-20", self.of_b, 40)
+        invoice = self.of_b.with_user(self.user_b)
+        self.assertEqual(invoice.payment_count, 1)
+        with (
+            self.assertRaises(AccessError),
+            mute_logger("odoo.addons.base.models.ir_model"),
+        ):
+            invoice.reconciled_payment_ids.read(["amount"])
 
     def test_companies(self):
         other = self.setup_other_company(name="Other")["company"]
@@ -345,6 +375,22 @@ class TestReceivableReminders(ReceivablesCase):
             body = self._messages(self.acme).body
             self.assertIn(self.of_acme.name, body)
             self.assertNotIn(self.of_acme_later.name, body)
+
+    def test_what_is_in_payment_is_not_asked_for(self):
+        with self.at("2026-03-11"):
+            for invoice, amount in (
+                (self.of_acme, 100),
+                (self.of_acme_later, 20),
+                (self.of_globex, 50),
+            ):
+                self._pay_without_entry("2026-03-10", invoice, amount)
+            dialog = self._dialog(self.acme + self.globex)
+            self.assertEqual(dialog.nothing_open_ids, self.globex)
+            dialog.action_remind()
+            message = self._messages(self.acme)
+            self.assertNotIn(self.of_acme.name, message.body)
+            self.assertIn("$\N{NO-BREAK SPACE}10.00", message.subject)
+            self.assertIn("10.00", message.body)
 
     def test_nothing_to_pay(self):
         """Credit notes count, and what the accountant has excluded does not."""
@@ -520,3 +566,23 @@ class TestLateInvoiceActivity(ReceivablesCase):
         self._run("2026-02-10")
         self.assertEqual(invoice.activity_ids.user_id, self.user_b)
         self.assertFalse((nobodys + gone).activity_ids)
+
+
+@tagged("post_install", "-at_install")
+class TestReceivablesTour(ReceivablesCase, HttpCase):
+    """The reports in the browser."""
+
+    def test_receivables(self):
+        # the tour runs today: nothing that it looks at depends on which day that is
+        self._invoice("2026-01-10")
+        self._invoice("2026-02-10", partner_id=self.globex.id)
+        self.user_invoicing.group_ids += self.env.ref("sales_team.group_sale_manager")
+        self.start_tour(
+            "/odoo/receivables",
+            "sales_funnel_report_receivables",
+            login=self.user_invoicing.login,
+        )
+        self.assertIn("100.00", self.acme.message_ids[0].subject)
+        self.assertFalse(
+            self.globex.message_ids.filtered(lambda message: message.subject)
+        )

@@ -4,7 +4,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
+# so many customers and PDFs to make can be waited for
 SEND_AT_ONCE = 10
+PRINT_AT_ONCE = 5
 
 
 class SalesReceivableRemind(models.TransientModel):
@@ -145,11 +147,14 @@ class SalesReceivableRemind(models.TransientModel):
         :return: list of ``((customer, company), sales.receivable)``, without those who
             owe nothing in all
         """
-        domain = Domain("commercial_partner_id", "in", customers.ids) & Domain(
-            "no_followup", "=", False
+        domain = (
+            Domain("commercial_partner_id", "in", customers.ids)
+            & Domain("no_followup", "=", False)
+            # nobody is asked for what he has paid
+            & Domain("lateness", "!=", "5")
         )
         if self.is_late_only:
-            domain &= Domain("lateness", "!=", "0")
+            domain &= Domain("amount_late", "!=", 0)
         receivables = self.env["sales.receivable"].with_context(as_of_day=False)
         found = defaultdict(receivables.browse)
         for receivable in receivables.search(domain):
@@ -157,7 +162,7 @@ class SalesReceivableRemind(models.TransientModel):
         return [
             (key, receivables)
             for key, receivables in found.items()
-            if sum(receivables.mapped("amount")) > 0
+            if sum(receivables.mapped("amount_unpaid")) > 0
         ]
 
     # ------------------------------------------------------------
@@ -188,7 +193,10 @@ class SalesReceivableRemind(models.TransientModel):
                 [self._get_reminder_values(*values) for values in plan["to_remind"]]
             )
         )
-        if len(reminders) <= SEND_AT_ONCE:
+        if (
+            len(reminders) <= SEND_AT_ONCE
+            and len(reminders._find_unprinted()) <= PRINT_AT_ONCE
+        ):
             reminders._send()
             message = self.env._("Reminded: %s customers.", len(reminders))
         else:
@@ -224,7 +232,7 @@ class SalesReceivableRemind(models.TransientModel):
             "date": fields.Date.context_today(self),
             "is_repeated": self.is_repeated,
             "template_id": self.template_id.id,
-            "amount": sum(receivables.mapped("amount")),
+            "amount": sum(receivables.mapped("amount_unpaid")),
             "amount_late": sum(receivables.mapped("amount_late")),
             "line_ids": [
                 Command.create(
@@ -234,7 +242,7 @@ class SalesReceivableRemind(models.TransientModel):
                         "date_due": receivable.date_due,
                         "days_late": receivable.days_late,
                         "currency_id": receivable.invoice_currency_id.id,
-                        "amount": receivable.amount_currency,
+                        "amount": receivable.amount_unpaid_currency,
                     }
                 )
                 for receivable in receivables

@@ -26,15 +26,17 @@ class SalesReportDay(models.TransientModel):
         action = self.env["ir.actions.act_window"]._for_xml_id(self.action_xmlid)
         if self.day == fields.Date.context_today(self):
             return {**action, "target": "main"}
+        name = self.env._(
+            "%(report)s as of %(day)s",
+            report=action["name"],
+            day=format_date(self.env, self.day),
+        )
         return {
             **action,
             "target": "main",
+            "name": name,
+            "display_name": name,
             # the address of today's report would lose the day
             "path": False,
-            "name": self.env._(
-                "%(report)s as of %(day)s",
-                report=action["name"],
-                day=format_date(self.env, self.day),
-            ),
             "context": {"as_of_day": fields.Date.to_string(self.day)},
         }
