@@ -56,7 +56,7 @@ class CrmFunnelReport(models.AbstractModel):
         counts = self._count(question, deals)
         compared = None
         if options["compare"]:
-            compare_question = self._get_compare_question(question, options)
+            compare_question = self._get_compare_question(question, options, deals)
             compared = self._get_series(
                 compare_question,
                 self._count(compare_question, deals).get(None, {}),
@@ -274,9 +274,10 @@ class CrmFunnelReport(models.AbstractModel):
             return {**question, "horizon_days": horizon}
         return question
 
-    def _get_compare_question(self, question, options):
+    def _get_compare_question(self, question, options, deals):
         """The question of the second total: the same, for another period. Of a
-        snapshot, which has no period, it is the last moment of that period.
+        snapshot, which has no period, it is the last moment of that period, with
+        what was known then.
         """
         compared = {
             **question,
@@ -286,6 +287,7 @@ class CrmFunnelReport(models.AbstractModel):
         if question["lens"] == "snapshot":
             last_moment = compared["end"] - relativedelta(seconds=1)
             compared["as_of"] = min(question["as_of"], last_moment)
+            return self._learn_from_past(compared, deals)
         return compared
 
     def _to_utc(self, day):
