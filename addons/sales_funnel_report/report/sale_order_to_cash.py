@@ -26,7 +26,7 @@ class SaleOrderToCash(models.Model):
 
     name = fields.Char(string="Document", readonly=True)
     kind = fields.Selection(
-        [("order", "Order"), ("invoice", "Without Order")],
+        [("order", "Order"), ("invoice", "No Order")],
         readonly=True,
         help="What was invoiced without an order, or to somebody else than the order "
         "says, is a line of its own for each invoice.",
