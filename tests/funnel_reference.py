@@ -492,6 +492,7 @@ def flow(deals, funnel, start, end, as_of, owner=None):
         "size": len({number for number, _stay in stays}),
         "entered": len(stays),
         "amount": sum(stay.amount for _number, stay in stays),
+        "domains": {"size": {number for number, _stay in stays}},
         "steps": steps,
     }
 
@@ -556,5 +557,6 @@ def snapshot(deals, stages, funnel, as_of, among=None):
         if share_won is None
         else sum(step["weighted_amount"] for step in steps),
         "stuck": sum(step["stuck"] for step in steps),
+        "domains": {"size": numbers(standing)},
         "steps": steps,
     }

@@ -94,8 +94,8 @@ def draw_event(random):
 
 
 def draw_question(random, deals):
-    """:return: arguments of ``_ask``; moments and windows often end just when
-    something happened to one of ``deals``"""
+    """:return: arguments of ``_ask``; moments, windows and periods often end just
+    when something happened to one of ``deals``"""
     moments = [
         (moment, moment - deal.began)
         for deal in deals
@@ -105,15 +105,24 @@ def draw_question(random, deals):
     ]
     as_of, _age = random.choice(moments)
     windows = [age.days for _moment, age in moments if age.days and not age.seconds]
+    days = [
+        (moment - BEGIN).days
+        for moment, _age in moments
+        if not (moment - BEGIN).seconds
+    ]
+    first_day = random.choice((0, 0, 5, 20, -800, random.choice(days or [1])))
+    last_day = random.choice((15, 31, 45, 60, 900, *random.choices(days or [9], k=5)))
     if random.random() < 0.5:
         as_of = BEGIN + timedelta(seconds=draw_seconds(random, 10, 70))
     return {
-        "first_day": random.choice((0, 0, 0, 5, 20, -800)),
-        "days": random.choice((15, 31, 45, 60, 900)),
+        "first_day": first_day,
+        "days": max(last_day - first_day, 1),
         "as_of": as_of,
         "horizon": random.choice((None, 3, 10, 20, 40)),
         "window": random.choice((None, None, 9, *random.choices(windows or [2], k=2))),
-        "zone": random.choice(("UTC", "Pacific/Auckland", "America/New_York")),
+        "zone": random.choice(
+            ("UTC", "UTC", "UTC", "Pacific/Auckland", "America/New_York")
+        ),
         "asker": random.choice(("user_all", "user_all", "user_manager", "user_a")),
         "team": random.choice((None, None, None, None, DIRECT, PARTNERS)),
         "own_funnel": random.random() < 0.25,
