@@ -36,6 +36,8 @@ silent, answered, won, won_silently, lost = env["crm.lead"].create(
 )
 for lead in (answered, won, lost):
     lead.message_post(body="Yes", message_type="email")
+# the history takes the moment at which the transaction began
+env.cr.commit()
 (won | won_silently).stage_id = stages["Last"]
 lost.action_set_lost(lost_reason_id=env["crm.lost.reason"].search([], limit=1).id)
 
