@@ -19,7 +19,7 @@ from odoo.addons.sales_funnel_report.tests.common import FunnelCase
 
 BEGIN = datetime(2026, 1, 1)
 DAY_SECONDS = 24 * 3600
-WORLDS = 10
+WORLDS = 9
 DEALS = 30
 DIRECT, PARTNERS = range(2)
 TEAM_NAMES = ("Direct Sales", "Partners")
