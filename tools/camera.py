@@ -24,34 +24,19 @@ DRAWN = ".o_funnel_drawing"
 DESK = {"width": 1280, "height": 960, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 390, "height": 1688, "deviceScaleFactor": 2, "mobile": True}
 
-# Odoo Community has the style sheets of the dark theme and no switch for it.
-DARK = """(async () => {
-    for (const name of ["assets_web", "assets_backend_lazy"]) {
-        const files = await (await fetch(`/web/bundle/web.${name}_dark`)).json();
-        const sheet = files.find(({ type }) => type === "link");
-        for (const link of document.querySelectorAll(`link[href*="${name}."]`)) {
-            link.href = sheet.src;
-        }
-    }
-})()"""
-
-# Name, user, address, what has to be there, screen, what happens before.
+# Name, user, address, what has to be there, screen.
 PICTURES = [
-    ("came-in", "admin", FUNNEL, DRAWN, DESK, ""),
-    ("closed", "admin", f"{FUNNEL}?lens=closed", DRAWN, DESK, ""),
-    ("passed-through", "admin", f"{FUNNEL}?lens=flow", DRAWN, DESK, ""),
-    ("open-now", "admin", f"{FUNNEL}?lens=snapshot", DRAWN, DESK, ""),
+    ("came-in", "admin", FUNNEL, DRAWN, DESK),
+    ("closed", "admin", f"{FUNNEL}?lens=closed", DRAWN, DESK),
+    ("passed-through", "admin", f"{FUNNEL}?lens=flow", DRAWN, DESK),
+    ("open-now", "admin", f"{FUNNEL}?lens=snapshot", DRAWN, DESK),
     (
-        "compared",
-        "admin",
+        *("compared", "admin"),
         f"{FUNNEL}?period=last_quarter&compare=before",
-        DRAWN,
-        DESK,
-        "",
+        *(DRAWN, DESK),
     ),
-    ("dark", "admin", FUNNEL, DRAWN, DESK, DARK),
-    ("phone", "admin", FUNNEL, DRAWN, PHONE, ""),
-    ("russian", "ru", FUNNEL, DRAWN, DESK, ""),
+    ("phone", "admin", FUNNEL, DRAWN, PHONE),
+    ("russian", "ru", FUNNEL, DRAWN, DESK),
 ]
 
 
@@ -148,15 +133,12 @@ def main(url, folder):
         browser = Browser(profile)
         try:
             logged_in = None
-            for name, user, address, selector, screen, prepare in PICTURES:
+            for name, user, address, selector, screen in PICTURES:
                 if user != logged_in:
                     browser.log_in(url, user)
                     logged_in = user
                 browser.call("Emulation.setDeviceMetricsOverride", **screen)
                 browser.open(urllib.parse.urljoin(url, address), selector)
-                if prepare:
-                    browser.evaluate(prepare)
-                    time.sleep(3)
                 browser.take(Path(folder) / f"{name}.png")
         finally:
             browser.stop()
