@@ -143,6 +143,7 @@ class TestFunnelCorners(FunnelCase):
                 if not significant:
                     self.assertIsNone(below)
                     continue
+                self.assertIsNotNone(below)
                 self.assertEqual(below.keys(), expected.keys())
                 for name, value in expected.items():
                     self.assertAlmostEqual(below[name], value, 12)
