@@ -24,11 +24,15 @@ class CrmFunnelCount(models.AbstractModel):
     def _entries_of_milestone(self, question, steps):
         """See ``crm.funnel.count._other_entries_query``."""
         leads = self.env["crm.lead"]
+        milestones = {step["milestone"] for _rank, step in steps}
+        if "paid" in milestones:
+            # see _day_paid_sql
+            milestones.add("invoiced")
         leads.flush_model(
             [
                 name
-                for _rank, step in steps
-                for name in DOCUMENTS.get(step["milestone"], ())
+                for milestone in milestones
+                for name in DOCUMENTS.get(milestone, ())
                 if name
             ]
         )
@@ -69,6 +73,8 @@ class CrmFunnelCount(models.AbstractModel):
             return SQL("(%s, %s, NULL::numeric, FALSE)", rank, moment)
         date, amount, progress = DOCUMENTS[milestone]
         moment = SQL.identifier("lead", date)
+        if milestone == "paid":
+            moment = self._day_paid_sql()
         if self.env["crm.lead"]._fields[date].type == "date":
             moment = self._moment_of_day_sql(question, moment)
         return SQL(
@@ -79,6 +85,21 @@ class CrmFunnelCount(models.AbstractModel):
             SQL("COALESCE(%s = 'none', FALSE)", SQL.identifier("lead", progress))
             if progress
             else SQL("FALSE"),
+        )
+
+    def _day_paid_sql(self):
+        """The day from which a deal is through to the cash: all that was ordered has
+        been invoiced, and every invoice paid.
+
+        ``date_paid`` tells of the invoices there are. If they are advances, or the
+        first of several, most of the money may still have to come, and more deals
+        would be paid than invoiced.
+        """
+        return SQL(
+            """CASE WHEN lead.date_paid IS NOT NULL
+                     AND (lead.date_invoiced IS NOT NULL
+                          OR lead.invoice_progress = 'none')
+                    THEN GREATEST(lead.date_paid, lead.date_invoiced) END"""
         )
 
     def _moment_of_day_sql(self, question, day):

@@ -16,10 +16,12 @@ class CrmLead(models.Model):
     _name = "crm.lead"
     _inherit = ["crm.lead", "crm.milestone.mixin"]
 
+    # of no use where deals are only moved about: read when one of them is asked for
     date_first_call = fields.Datetime(
         string="First Call",
         compute="_compute_date_first_call",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When somebody was first spoken to on the telephone.",
     )
@@ -27,6 +29,7 @@ class CrmLead(models.Model):
         string="First Meeting",
         compute="_compute_date_first_meeting",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When the first meeting was or will be: a meeting takes place at its "
         "time, unless it is deleted or archived.",
@@ -35,6 +38,7 @@ class CrmLead(models.Model):
         string="Qualified",
         compute="_compute_date_qualified",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When it became an opportunity.",
     )
@@ -42,6 +46,7 @@ class CrmLead(models.Model):
         string="First Quotation Sent",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When the first quotation was sent. It stays sent, whatever becomes of it.",
     )
@@ -49,6 +54,7 @@ class CrmLead(models.Model):
         string="Ordered",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When the first of its orders was confirmed.",
     )
@@ -57,12 +63,14 @@ class CrmLead(models.Model):
         string="Delivery",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="Whether all that was ordered and can be delivered has been delivered.",
     )
     date_delivered = fields.Datetime(
         string="Delivered",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When all that was ordered and can be delivered had been delivered.",
     )
@@ -71,12 +79,14 @@ class CrmLead(models.Model):
         string="Invoicing",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="Whether all that was ordered has been invoiced.",
     )
     date_invoiced = fields.Date(
         string="Invoiced",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
         help="When all that was ordered had been invoiced.",
     )
@@ -85,20 +95,26 @@ class CrmLead(models.Model):
         string="Payment",
         compute="_compute_order_milestones",
         store=True,
-        help="Whether all its invoices have been paid. Empty as long as there is none.",
+        prefetch="milestones",
+        help="Whether all invoices it has so far have been paid. Empty as long as "
+        "there is none.",
     )
     date_paid = fields.Date(
         string="Paid",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         index="btree_not_null",
-        help="The day of the last payment, if all its invoices have been paid.",
+        help="The day of the last payment, if all invoices it has so far have been "
+        "paid, advances as well. In a funnel it is paid only when all that was ordered "
+        "has been invoiced, too.",
     )
     documents_currency_id = fields.Many2one(
         "res.currency",
         string="Currency of Its Orders",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="The currency of the company that sells.",
     )
     amount_quoted = fields.Monetary(
@@ -106,6 +122,7 @@ class CrmLead(models.Model):
         currency_field="documents_currency_id",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="The quotations sent that have not been cancelled, without taxes. If all "
         "of them have been: the one sent last.",
     )
@@ -113,18 +130,21 @@ class CrmLead(models.Model):
         currency_field="documents_currency_id",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="Its confirmed orders, without taxes.",
     )
     amount_invoiced = fields.Monetary(
         currency_field="documents_currency_id",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="Posted invoices of its orders less credit notes, without taxes.",
     )
     amount_paid = fields.Monetary(
         currency_field="documents_currency_id",
         compute="_compute_order_milestones",
         store=True,
+        prefetch="milestones",
         help="The part of the amount invoiced that has been paid, without taxes.",
     )
 

@@ -53,14 +53,15 @@ class SaleOrder(models.Model):
         string="Payment",
         compute="_compute_payment_progress",
         store=True,
-        help="Whether all invoices of this order have been paid. Empty as long as "
+        help="Whether all invoices it has so far have been paid. Empty as long as "
         "there is none.",
     )
     date_paid = fields.Date(
         string="Fully Paid On",
         compute="_compute_payment_progress",
         store=True,
-        help="The day of the last payment of the invoices of this order.",
+        help="The day of the last payment, if all invoices it has so far have been "
+        "paid, advances as well.",
     )
     company_currency_id = fields.Many2one(
         related="company_id.currency_id", string="Company Currency"

@@ -15,6 +15,7 @@ from . import test_receivables
 from . import test_lead_milestones
 from . import test_lead_milestones_random
 from . import test_lead_to_cash
+from . import test_paid_in_funnel
 from . import test_stage_history
 from . import test_stage_history_access
 from . import test_stage_history_concurrency

@@ -122,6 +122,48 @@ class MilestonesCase(TestSaleCommon):
                 invoice.action_post()
         return invoice.with_env(self.env)
 
+    def _advance(self, order, at, **values):
+        """Invoice an advance: a percentage, or a fixed amount."""
+        with self.at(at):
+            wizard = (
+                self.env["sale.advance.payment.inv"]
+                .with_context(active_model="sale.order", active_ids=order.ids)
+                .create({"advance_payment_method": "percentage", **values})
+            )
+            advance = wizard._create_invoices(order)
+            advance.invoice_line_ids.tax_ids = False
+            advance.invoice_date = at.date()
+            advance.action_post()
+        return advance
+
+    def _invoice_rest(self, order, at):
+        """Invoice what is left, less the advances."""
+        with self.at(at):
+            invoice = order._create_invoices(final=True)
+            invoice.invoice_line_ids.tax_ids = False
+            invoice.invoice_date = at.date()
+            invoice.action_post()
+        return invoice
+
+    def _prepay(self, order, at, amount):
+        """Money on account: of an invoice that there is not yet."""
+        with self.at(at):
+            payment = self.env["account.payment"].create(
+                {
+                    "partner_id": order.partner_id.id,
+                    "amount": amount,
+                    "date": at.date(),
+                }
+            )
+            payment.action_post()
+        return payment
+
+    def _reconcile(self, *documents):
+        """Set a payment off against an invoice."""
+        self.env["account.move.line"].union(
+            *(document.line_ids for document in documents)
+        ).filtered(lambda line: line.account_type == "asset_receivable").reconcile()
+
     def _pay(self, invoices, at, amount=None, **values):
         """Register a payment of that day."""
         with self.at(at):
@@ -649,26 +691,13 @@ class TestMilestonesOfInvoices(MilestonesCase):
     def test_advance(self):
         """An advance is money, but nothing that was ordered."""
         order = self._confirmed()
-        with self.at(FEBRUARY):
-            wizard = (
-                self.env["sale.advance.payment.inv"]
-                .with_context(active_model="sale.order", active_ids=order.ids)
-                .create({"advance_payment_method": "percentage", "amount": 50})
-            )
-            advance = wizard._create_invoices(order)
-            advance.invoice_line_ids.tax_ids = False
-            advance.invoice_date = FEBRUARY.date()
-            advance.action_post()
+        advance = self._advance(order, FEBRUARY, amount=50)
         self._assert_deal(
             invoice_progress="open", amount_invoiced=100, amount_ordered=200
         )
         self._pay(advance, FEBRUARY)
         self._assert_deal(amount_paid=100, date_paid=FEBRUARY.date())
-        with self.at(MARCH):
-            final = order._create_invoices(final=True)
-            final.invoice_line_ids.tax_ids = False
-            final.invoice_date = MARCH.date()
-            final.action_post()
+        final = self._invoice_rest(order, MARCH)
         self._assert_deal(
             date_invoiced=MARCH.date(),
             amount_invoiced=200,

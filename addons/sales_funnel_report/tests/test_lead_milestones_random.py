@@ -27,6 +27,7 @@ class TestRandomDocuments(MilestonesCase):
         self.random = random
         self.moment = datetime(2026, 1, 5, 9, 0)
         self.orders = self.env["sale.order"]
+        self.payments = self.env["account.payment"]
         self.deals = self.deal | self.other_deal
         actions = (
             *("order",) * 2,
@@ -34,6 +35,7 @@ class TestRandomDocuments(MilestonesCase):
             *("post", "pay") * 3,
             *("send", "cancel", "return", "change", "to_draft", "delete_draft"),
             *("credit", "unreconcile", "move_order", "call"),
+            *("advance", "invoice_rest", "prepay", "set_off"),
         )
         done = set()
         for step in range(self.STEPS):
@@ -137,6 +139,42 @@ class TestRandomDocuments(MilestonesCase):
             return None
         return self._invoice(order, self.moment, post=self.random.choice((True, False)))
 
+    def _act_advance(self):
+        order = self._pick_order("sale")
+        if not order or self.env.company.currency_id.is_zero(order.amount_untaxed):
+            return None
+        return self._advance(order, self.moment, amount=self.random.choice((20, 100)))
+
+    def _act_invoice_rest(self):
+        order = self._pick_order("sale")
+        if not any(line.qty_to_invoice > 0 for line in order.order_line):
+            return None
+        return self._invoice_rest(order, self.moment)
+
+    def _act_prepay(self):
+        order = self._pick_order("draft", "sent", "sale")
+        if not order:
+            return None
+        self.payments |= self._prepay(order, self.moment, self.random.choice((5, 50)))
+        return order
+
+    def _act_set_off(self):
+        payment = self._pick(
+            self.payments.filtered(lambda payment: not payment.is_reconciled)
+        )
+        invoice = self._pick_invoice(
+            lambda move: (
+                move.state == "posted"
+                and move.move_type == "out_invoice"
+                and move.amount_residual
+            )
+        )
+        if not payment or not invoice:
+            return None
+        with self.at(self.moment):
+            self._reconcile(payment.move_id, invoice)
+        return invoice
+
     def _act_post(self):
         invoice = self._pick_invoice(
             lambda move: move.state == "draft" and move.amount_total >= 0
@@ -200,8 +238,18 @@ class TestRandomDocuments(MilestonesCase):
         self.env.flush_all()
         self.env.invalidate_all()
         for deal in self.deals:
+            looked_at = self._look_at(deal)
             self.assertEqual(
-                self._look_at(deal), self._get_stored(deal), f"{message}: {deal.name}"
+                looked_at, self._get_stored(deal), f"{message}: {deal.name}"
+            )
+            self.assertEqual(
+                self._count_steps(deal, "invoiced", "paid"),
+                [
+                    looked_at["invoiced"],
+                    # not yet, as long as more is to be invoiced
+                    looked_at["paid"] and looked_at["invoiced"],
+                ],
+                f"{message}: {deal.name}",
             )
         self.assertEqual(
             self.env["crm.lead"].with_user(1).check_and_repair_milestones(),
@@ -221,6 +269,23 @@ class TestRandomDocuments(MilestonesCase):
             "amount_invoiced": round(deal.amount_invoiced, 2),
             "amount_paid": round(deal.amount_paid, 2),
         }
+
+    def _count_steps(self, deal, *milestones):
+        """How often the funnel counts the deal at each of these steps."""
+        total = self.env["crm.lead"].get_funnel_report(
+            [("id", "=", deal.id)],
+            {
+                "funnel_id": self.env.ref(
+                    "sales_funnel_report.crm_funnel_lead_to_cash"
+                ).id,
+                "rule": "visited",
+                "date_from": "2000-01-01",
+                "date_to": "2100-01-01",
+                "as_of": "2100-01-01 00:00:00",
+            },
+        )["total"]
+        counts = {step["key"]: step["count"] for step in total["steps"]}
+        return [counts[f"milestone:{milestone}"] for milestone in milestones]
 
     def _look_at(self, deal):
         orders = self.env["sale.order"].search([("opportunity_id", "=", deal.id)])
