@@ -5,6 +5,9 @@ from odoo.tools import SQL, sql
 # table. Kept in step by ``crm.lead._write_multi``.
 COPIED_FIELDS = ("user_id", "team_id", "company_id", "type")
 
+# So many of the deals and orders that were repaired are named.
+NAMED = 5
+
 
 class CrmLeadStageSummary(models.Model):
     """The history of each deal in one row, to be counted fast.
@@ -404,28 +407,59 @@ class CrmLeadStageSummary(models.Model):
 
     @api.model
     def _action_check_and_repair(self):
-        """Check the summary, repair what is wrong, and tell the user.
+        """Check the summary and the milestones, repair what is wrong, and tell the
+        user of both.
 
         :return: action that shows a notification
         """
         found = self._check(repair=True)
-        if any(found.values()):
-            message = self.env._(
-                "The funnel counted some deals wrongly, and now counts them rightly: "
-                "%(missing)s were missing, %(left_over)s should not have been there, "
-                "%(different)s were not as their history has it, and %(outdated)s had "
-                "another salesperson, team, company or type.",
-                **found,
-            )
-        else:
-            message = self.env._("The funnel counts all deals as their history has it.")
+        wrong = self.env["crm.lead"].check_and_repair_milestones()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "title": self.env._("Check and Repair the Funnel"),
-                "message": message,
-                "type": "warning" if any(found.values()) else "success",
+                "message": f"{self._tell_found(found)} {self._tell_wrong(wrong)}",
+                "type": "warning" if wrong or any(found.values()) else "success",
                 "sticky": True,
             },
         }
+
+    def _tell_found(self, found):
+        """
+        :param dict found: see :meth:`_check`
+        :return: sentence for the user
+        """
+        if not any(found.values()):
+            return self.env._("The funnel counts all deals as their history has it.")
+        return self.env._(
+            "The funnel counted some deals wrongly, and now counts them rightly: "
+            "%(missing)s were missing, %(left_over)s should not have been there, "
+            "%(different)s were not as their history has it, and %(outdated)s had "
+            "another salesperson, team, company or type.",
+            **found,
+        )
+
+    def _tell_wrong(self, wrong):
+        """
+        :param list wrong: see ``crm.lead.check_and_repair_milestones``
+        :return: sentence for the user
+        """
+        if not wrong:
+            return self.env._(
+                "All deals and orders have the dates and amounts that their documents "
+                "prove."
+            )
+        # a deal or order may have several wrong values
+        names = {(value["model"], value["id"]): value["name"] for value in wrong}
+        named = ", ".join(list(names.values())[:NAMED])
+        if len(names) > NAMED:
+            named = self.env._(
+                "%(names)s and %(count)s more", names=named, count=len(names) - NAMED
+            )
+        return self.env._(
+            "Some dates and amounts were not what documents prove, and are now. "
+            "Number: %(values)s, on: %(names)s.",
+            values=len(wrong),
+            names=named,
+        )

@@ -1029,6 +1029,41 @@ class TestMilestonesKept(MilestonesCase):
         self.assertEqual(self._milestones(self.deal, order), before)
         self.assertEqual(leads.with_user(manager).check_and_repair_milestones(), [])
 
+    def test_check_and_repair_by_hand(self):
+        """From the menu, together with the check of what the funnel counts from."""
+        self._whole_way()
+        self.env["crm.lead"].with_user(1).check_and_repair_milestones()
+        action = self.env.ref("sales_funnel_report.crm_lead_stage_summary_action_check")
+        manager = new_test_user(
+            self.env, login="checks", groups="sales_team.group_sale_manager"
+        )
+        told = action.with_user(manager).run()["params"]
+        self.assertEqual(told["type"], "success")
+        self.assertIn("their documents prove.", told["message"])
+        deals = self.deal.create(
+            [{"name": f"Deal {number}", "type": "opportunity"} for number in range(6)]
+        )
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE crm_lead SET amount_paid = 7, amount_ordered = 7 WHERE id IN %s",
+            [deals._ids],
+        )
+        self.env.cr.execute(
+            "UPDATE crm_lead SET amount_paid = 7 WHERE id = %s", self.deal.ids
+        )
+        self.env.invalidate_all(flush=False)
+        told = action.with_user(manager).run()["params"]
+        self.assertEqual(told["type"], "warning")
+        self.assertEqual(
+            told["message"],
+            "The funnel counts all deals as their history has it. Some dates and "
+            "amounts were not what documents prove, and are now. Number: 13, on: "
+            "Steel for Acme, Deal 0, Deal 1, Deal 2, Deal 3 and 2 more.",
+        )
+        self._assert_deal(amount_paid=200)
+        told = action.with_user(manager).run()["params"]
+        self.assertEqual(told["type"], "success")
+
     def test_only_managers_check(self):
         with self.assertRaises(AccessError):
             self.env["crm.lead"].with_user(self.salesman).check_and_repair_milestones()
