@@ -112,10 +112,11 @@ class CustomerCase(TestSaleCommon):
         return invoice
 
     def _count_queries(self, partners, field):
-        self.env.flush_all()
-        self.env.invalidate_all()
-        before = self.env.cr.sql_log_count
-        partners.mapped(field)
+        for _time in range(2):  # the first fills what Odoo keeps in memory
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            partners.mapped(field)
         return self.env.cr.sql_log_count - before
 
 
@@ -445,11 +446,10 @@ class TestCustomerButtons(CustomerCase):
         for partner in many:
             self._order(partner)
             self._order(partner, confirm=True)
-        self._invoice(many[3], due_in=-2)
+        self._invoice(many[0], due_in=-2)
         for field in sorted(BUTTON_FIELDS):
             with self.subTest(field):
                 of_one, of_many = many[:1], many
-                self._count_queries(of_one, field)
                 one = self._count_queries(of_one.with_user(self.user_all), field)
                 several = self._count_queries(of_many.with_user(self.user_all), field)
                 self.assertLessEqual(several, one)

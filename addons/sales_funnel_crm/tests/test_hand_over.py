@@ -391,17 +391,17 @@ class TestHandOver(HandOverCase):
         for partner in partners:
             self._activity(self._lead("Deal", partner_id=partner.id))
         wizard = self._wizard(self.ben, self.cleo)
-        self._count_share_out_queries(wizard)  # fills what Odoo keeps in memory
         few = self._count_share_out_queries(wizard)
         for partner in partners:
             self._activity(self._lead("Another", partner_id=partner.id))
         self.assertEqual(self._count_share_out_queries(wizard), few)
 
     def _count_share_out_queries(self, wizard):
-        self.env.flush_all()
-        self.env.invalidate_all()
-        before = self.env.cr.sql_log_count
-        wizard._share_out()
+        for _time in range(2):  # the first fills what Odoo keeps in memory
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            wizard._share_out()
         return self.env.cr.sql_log_count - before
 
 

@@ -284,20 +284,20 @@ class TestLeadEndings(EndingsCase):
     def test_queries_do_not_grow_with_the_records(self):
         def count(number):
             deals = self._leads(number)
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            wizard = self.env["crm.lead.lost"].create(
-                {
-                    "lead_ids": [Command.set(deals.ids)],
-                    "lost_reason_id": self.reason_lost.id,
-                }
-            )
-            self.assertTrue(wizard.available_reason_ids)
-            wizard._check_reason()
+            for _time in range(2):  # the first fills what Odoo keeps in memory
+                self.env.flush_all()
+                self.env.invalidate_all()
+                before = self.env.cr.sql_log_count
+                wizard = self.env["crm.lead.lost"].create(
+                    {
+                        "lead_ids": [Command.set(deals.ids)],
+                        "lost_reason_id": self.reason_lost.id,
+                    }
+                )
+                self.assertTrue(wizard.available_reason_ids)
+                wizard._check_reason()
             return self.env.cr.sql_log_count - before
 
-        count(2)
         self.assertEqual(count(5), count(50))
 
     def test_only_reasons_that_apply_are_offered(self):

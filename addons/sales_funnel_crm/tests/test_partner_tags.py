@@ -588,12 +588,16 @@ class TestTagActions(PartnerTagCase):
         return tag
 
     def _measure(self, action):
-        self.env.flush_all()
-        self.env.invalidate_all()
-        before = self.env.cr.sql_log_count
-        action()
-        self.env.flush_all()
-        return self.env.cr.sql_log_count - before
+        for _time in range(2):  # the first fills what Odoo keeps in memory
+            self.env.flush_all()
+            self.env.invalidate_all()
+            savepoint = self.env.cr.savepoint()
+            before = self.env.cr.sql_log_count
+            action()
+            self.env.flush_all()
+            count = self.env.cr.sql_log_count - before
+            savepoint.close(rollback=True)
+        return count
 
     def test_queries_do_not_grow_with_the_contacts(self):
         def measure(count):
@@ -607,7 +611,6 @@ class TestTagActions(PartnerTagCase):
 
             return self._measure(send)
 
-        measure(2)
         self.assertEqual(measure(3), measure(300))
 
     def test_queries_do_not_grow_with_the_deals(self):
@@ -615,6 +618,5 @@ class TestTagActions(PartnerTagCase):
             wizard = self._wizard("deal", tags=self._tag_of(count), name="Spring")
             return self._measure(wizard.action_continue)
 
-        measure(2)
         # a few more for the batches of the cache, none for each deal
         self.assertLess(measure(300) - measure(30), 30)

@@ -246,6 +246,7 @@ class TestPhonecall(PhonecallCase):
         )
         numbers = partners.mapped("phone")
         self.env.flush_all()
+        self.Call._match_numbers(numbers, self.company)
         self.env.invalidate_all()
         with self.assertQueryCount(5):
             found = self.Call._match_numbers(numbers, self.company)
@@ -305,6 +306,7 @@ class TestPhonecall(PhonecallCase):
         )
         self.Call.create([{"lead_id": lead.id} for lead in leads[:5] for _ in range(3)])
         self.env.flush_all()
+        leads.mapped("phonecall_count")
         self.env.invalidate_all()
         with self.assertQueryCount(1):
             counts = leads.mapped("phonecall_count")
@@ -320,6 +322,7 @@ class TestPhonecall(PhonecallCase):
         )
         self.Call.create([{"partner_id": partner.id} for partner in company | contacts])
         self.env.flush_all()
+        (company | contacts[0]).mapped("phonecall_count")
         self.env.invalidate_all()
         with self.assertQueryCount(4):
             counts = (company | contacts[0]).mapped("phonecall_count")
