@@ -164,8 +164,6 @@ class CrmLeadStageHistory(models.Model):
             change AS (
                 SELECT deal.*,
                        last_stay.id AS last_id,
-                       last_stay.stage_ref AS last_stage_ref,
-                       last_stay.team_id AS last_team_id,
                        last_stay.date_entered AS last_entered,
                        last_stay.date_exited AS last_exited,
                        last_stay.expected_revenue AS last_revenue,
@@ -194,7 +192,8 @@ class CrmLeadStageHistory(models.Model):
                            -- archived and lost in one transaction is one ending
                            WHEN last_stay.date_exited >= %(now)s THEN 'correct'
                            ELSE 'enter'
-                       END AS action
+                       END AS action,
+                       %(move_kind)s AS move_kind
                   FROM deal
              -- by the index, however wrong the statistics of a growing table are
              LEFT JOIN LATERAL (
@@ -206,6 +205,7 @@ class CrmLeadStageHistory(models.Model):
                      ORDER BY date_entered DESC, id DESC
                         LIMIT 1
                        ) last_stay ON TRUE
+             LEFT JOIN crm_stage last_stage ON last_stage.id = last_stay.stage_ref
             ),
             ended AS (
                 UPDATE crm_lead_stage_history stay
@@ -213,7 +213,7 @@ class CrmLeadStageHistory(models.Model):
                                           THEN stay.date_exited
                                           ELSE change.moment END,
                        exit_kind = CASE WHEN change.action = 'move'
-                                        THEN %(move_kind)s
+                                        THEN change.move_kind
                                         ELSE change.ending END,
                        next_stage_id = CASE WHEN change.action = 'move'
                                             THEN change.stage_id END,
@@ -221,8 +221,6 @@ class CrmLeadStageHistory(models.Model):
                                                   AND change.ending = 'lost'
                                              THEN change.lost_reason_id END
                   FROM change
-             LEFT JOIN crm_stage last_stage ON last_stage.id = change.last_stage_ref
-             LEFT JOIN crm_stage next_stage ON next_stage.id = change.stage_id
                  WHERE stay.id = change.last_id
                    AND change.action IN ('leave', 'move', 'correct')
                    AND stay.id = ANY(ARRAY(
@@ -238,8 +236,8 @@ class CrmLeadStageHistory(models.Model):
                     team_id, company_id, currency_id, expected_revenue,
                     lost_reason_id, origin
                 )
-                SELECT change.id, change.stage_id, change.stage_id, stage.name,
-                       stage.sequence, stage.is_won, change.moment,
+                SELECT change.id, change.stage_id, change.stage_id, change.stage_name,
+                       change.stage_sequence, change.stage_is_won, change.moment,
                        CASE WHEN NOT change.standing THEN change.moment END,
                        CASE WHEN NOT change.standing THEN change.ending END,
                        change.user_id, change.team_id, change.company_id,
@@ -247,7 +245,6 @@ class CrmLeadStageHistory(models.Model):
                        CASE WHEN change.ending = 'lost' THEN change.lost_reason_id END,
                        'live'
                   FROM change
-             LEFT JOIN crm_stage stage ON stage.id = change.stage_id
              -- the stay is closed before the next one opens
              LEFT JOIN ended ON ended.lead_id = change.id
                  WHERE change.action IN ('enter', 'move')
@@ -258,15 +255,15 @@ class CrmLeadStageHistory(models.Model):
             now=self.env.cr.now().replace(microsecond=0),
             move_kind=self._move_kind_sql(
                 "last_stage",
-                "next_stage",
-                SQL("change.last_team_id"),
-                SQL("change.team_id"),
+                self._stage_rank_sql("deal", "stage_id", "stage_"),
+                SQL("last_stay.team_id"),
+                SQL("deal.team_id"),
             ),
             summary=self.env["crm.lead.stage.summary"]._record_query(),
         )
 
     def _deal_query(self, leads):
-        """What the history has to know of ``leads``: one row each, with
+        """What the history has to know of ``leads``: one row each, with its stage,
         ``standing`` (is in a stage: pending, or won whether archived or not)
         and, for those that are not, ``ending`` (``lost`` or ``on_hold``).
 
@@ -280,8 +277,9 @@ class CrmLeadStageHistory(models.Model):
         won = SQL("(stage.is_won IS TRUE AND lead.probability >= 100)")
         return SQL(
             """
-            SELECT lead.id, lead.stage_id, lead.user_id, lead.team_id,
-                   lead.company_id, lead.type,
+            SELECT lead.id, lead.stage_id, stage.name AS stage_name,
+                   stage.sequence AS stage_sequence, stage.is_won AS stage_is_won,
+                   lead.user_id, lead.team_id, lead.company_id, lead.type,
                    COALESCE(company.currency_id, (
                        SELECT currency_id FROM res_company WHERE id = %(company)s
                    )) AS currency_id,
@@ -303,20 +301,34 @@ class CrmLeadStageHistory(models.Model):
             lead_ids=leads._ids,
         )
 
-    def _move_kind_sql(self, last_stage, next_stage, last_team, team):
+    def _stage_rank_sql(self, alias, id_column="id", prefix=""):
+        """Where a stage that is entered stands among the others, to be compared: a
+        won stage is behind all, no stage comes before every other.
+
+        :param str alias: of what has the columns of the stage
+        :param str prefix: of their names, but for that of ``id_column``
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        return SQL(
+            "(COALESCE(%s, FALSE), COALESCE(%s, -1), COALESCE(%s, 0))",
+            SQL.identifier(alias, f"{prefix}is_won"),
+            SQL.identifier(alias, f"{prefix}sequence"),
+            SQL.identifier(alias, id_column),
+        )
+
+    def _move_kind_sql(self, last_stage, entered_rank, last_team, team):
         """How a deal left a stage for another one.
 
         It was handed off when its team changed and the stage it left is no
         stage of the new team's pipeline; otherwise the order of the stages
-        decides. No stage comes before every other.
+        decides.
 
         :param str last_stage: alias of ``crm_stage`` for the stage left
-        :param str next_stage: alias of ``crm_stage`` for the stage entered
+        :param SQL entered_rank: :meth:`_stage_rank_sql` of the stage entered
         :param SQL last_team: the team when the stage was entered
         :param SQL team: the team now
         :rtype: :class:`odoo.tools.SQL`
         """
-        left, entered = SQL.identifier(last_stage), SQL.identifier(next_stage)
         return SQL(
             """CASE
                 WHEN %(team)s IS DISTINCT FROM %(last_team)s
@@ -327,16 +339,13 @@ class CrmLeadStageHistory(models.Model):
                                         AND pipeline.crm_team_id = %(team)s)
                     THEN 'handed_off'
                 WHEN %(left)s.id IS NOT NULL
-                     AND (COALESCE(%(entered)s.is_won, FALSE),
-                          COALESCE(%(entered)s.sequence, -1),
-                          COALESCE(%(entered)s.id, 0))
-                       < (COALESCE(%(left)s.is_won, FALSE), %(left)s.sequence,
-                          %(left)s.id)
+                     AND %(entered_rank)s < %(left_rank)s
                     THEN 'moved_back'
                 ELSE 'advanced'
             END""",
-            left=left,
-            entered=entered,
+            left=SQL.identifier(last_stage),
+            left_rank=self._stage_rank_sql(last_stage),
+            entered_rank=entered_rank,
             last_team=last_team,
             team=team,
         )
@@ -803,6 +812,9 @@ class CrmLeadStageHistory(models.Model):
             stage_field=fields_get("crm.lead", "stage_id").id,
             currency=self.env.company.currency_id.id,
             move_kind=self._move_kind_sql(
-                "stage", "entered", SQL("team.id"), SQL("NULLIF(change.next_team, 0)")
+                "stage",
+                self._stage_rank_sql("entered"),
+                SQL("team.id"),
+                SQL("NULLIF(change.next_team, 0)"),
             ),
         )

@@ -147,7 +147,7 @@ class CrmLeadStageHistory(models.Model):
             currency=self.env.company.currency_id.id,
             move_kind=self._move_kind_sql(
                 "last_stage",
-                "entered",
+                self._stage_rank_sql("entered"),
                 SQL("chained.team_id"),
                 SQL("chained.next_team_id"),
             ),

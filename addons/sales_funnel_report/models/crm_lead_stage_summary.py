@@ -208,7 +208,7 @@ class CrmLeadStageSummary(models.Model):
                    CASE WHEN change.action = 'correct' AND change.ending = 'lost'
                             THEN change.last_exited
                         WHEN change.ending = 'lost'
-                             OR change.ending IS NULL AND stage.is_won
+                             OR change.ending IS NULL AND change.stage_is_won
                             THEN change.moment END,
                    CASE WHEN change.action IN ('enter', 'move') THEN %(mark)s
                         ELSE %(ending_mark)s END,
@@ -223,7 +223,6 @@ class CrmLeadStageSummary(models.Model):
                    CASE WHEN change.ending = 'lost' THEN change.lost_reason_id END,
                    FALSE, %(copies)s
               FROM change
-         LEFT JOIN crm_stage stage ON stage.id = change.stage_id
              WHERE change.action IS NOT NULL
                 ON CONFLICT (id) DO UPDATE
                SET changed_at = EXCLUDED.changed_at,
@@ -244,11 +243,11 @@ class CrmLeadStageSummary(models.Model):
             copies=SQL(", ").join(
                 SQL.identifier("change", fname) for fname in COPIED_FIELDS
             ),
-            outcome=self._outcome_sql(SQL("stage.is_won"), SQL("change.ending")),
+            outcome=self._outcome_sql(SQL("change.stage_is_won"), SQL("change.ending")),
             mark=self._mark_sql(
                 SQL("change.moment = change.last_entered"),
                 SQL("change.stage_id"),
-                SQL("stage.is_won"),
+                SQL("change.stage_is_won"),
                 SQL("change.ending"),
             ),
             ending_mark=self._ending_mark_sql(SQL("change.ending")),
