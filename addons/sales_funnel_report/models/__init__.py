@@ -25,6 +25,7 @@ from . import crm_funnel_file
 from . import crm_funnel_mail
 from . import crm_funnel_delivery
 from . import crm_funnel_subscription
+from . import mail_mail
 from . import crm_milestone_mixin
 from . import account_move
 from . import sale_order_line

@@ -17,12 +17,13 @@ class CrmFunnelMail(models.AbstractModel):
     _description = "Sales Funnel Mail"
 
     @api.model
-    def _render_body(self, document, note="", unsubscribe_url=None):
+    def _render_body(self, document, note="", unsubscribe_url=None, missing=()):
         """The mail without its attachments.
 
         :param dict document: see ``crm.funnel.document``
         :param str note: plain text of the sender
         :param str unsubscribe_url: for mails that come by themselves
+        :param missing: extensions of the files that could not be made
         :rtype: markupsafe.Markup
         """
         documents = self.env["crm.funnel.document"]
@@ -32,6 +33,7 @@ class CrmFunnelMail(models.AbstractModel):
             {
                 "document": document,
                 "note_lines": note.splitlines() if note else [],
+                "missing": self._tell_missing(missing),
                 "bars": self._get_bars(document),
                 "table": document["group_table"] or document["table"],
                 "text_of": lambda kind, value: documents._format(kind, value, currency),
@@ -42,6 +44,20 @@ class CrmFunnelMail(models.AbstractModel):
                 "url": f"{self.get_base_url()}/odoo/sales-funnel",
                 "unsubscribe_url": unsubscribe_url,
             },
+        )
+
+    def _tell_missing(self, missing):
+        """
+        :param missing: extensions of the files that could not be made
+        :return: sentence for the reader, empty when there are none
+        """
+        if not missing:
+            return ""
+        labels = {"pdf": self.env._("the PDF"), "xlsx": self.env._("the Excel file")}
+        return self.env._(
+            "Not attached, because it could not be made this time: %(files)s. All figures "
+            "are in this mail.",
+            files=", ".join(labels.get(extension, extension) for extension in missing),
         )
 
     def _get_bars(self, document):
@@ -101,11 +117,9 @@ class CrmFunnelMail(models.AbstractModel):
         as_of = document["report"]["options"]["as_of"]
         options = {**(question.get("options") or {}), "as_of": as_of}
         question = {**question, "options": options}
-        files = [
-            file
-            for extension in values.get("extensions", ["pdf"])
-            for file in self._make_attachment(document, question, extension)
-        ]
+        files, missing = self._make_attachments(
+            document, question, values.get("extensions", ["pdf"])
+        )
         # sudo: people may not create mails; this one has what its sender sees, for
         # those whom the sender chose, and the files are nobody else's
         attachments = self.env["ir.attachment"].sudo().create(files)
@@ -116,7 +130,7 @@ class CrmFunnelMail(models.AbstractModel):
                 {
                     "subject": subject or document["title"],
                     "body_html": self._render_body(
-                        document, note, values.get("unsubscribe_url")
+                        document, note, values.get("unsubscribe_url"), missing
                     ),
                     "author_id": sender.partner_id.id,
                     "email_from": sender.email_formatted,
@@ -149,24 +163,36 @@ class CrmFunnelMail(models.AbstractModel):
                 )
             )
 
+    def _make_attachments(self, document, question, extensions):
+        """
+        :param dict document: see ``crm.funnel.document``
+        :param dict question: ``domain``, ``options`` and ``measure``
+        :param extensions: of the files to make
+        :return: ``(list of values of ir.attachment, list of the extensions of the files
+            that could not be made)``
+        """
+        made, missing = [], []
+        for extension in extensions:
+            try:
+                with self.env.cr.savepoint():
+                    made.append(self._make_attachment(document, question, extension))
+            except Exception:
+                # whatever it is, the mail has all numbers in itself, and says so
+                _logger.exception("A funnel is sent without its %s", extension)
+                missing.append(extension)
+        return made, missing
+
     def _make_attachment(self, document, question, extension):
-        """:return: list of values of ``ir.attachment``, empty when there is none"""
+        """:return: values of ``ir.attachment``"""
         files = self.env["crm.funnel.file"]
-        try:
-            if extension == "pdf":
-                content, extension = files._make_pdf(question)
-            else:
-                content = files._get_makers()[extension][1](document)
-        except UserError as error:
-            # the mail has all numbers in itself
-            _logger.warning("A funnel is sent without its %s: %s", extension, error)
-            return []
-        return [
-            {
-                "name": files._get_name(document, extension),
-                "raw": content,
-                # so they are deleted with the mail
-                "res_model": "mail.message",
-                "res_id": 0,
-            }
-        ]
+        if extension == "pdf":
+            content, extension = files._make_pdf(question)
+        else:
+            content = files._get_makers()[extension][1](document)
+        return {
+            "name": files._get_name(document, extension),
+            "raw": content,
+            # so they are deleted with the mail
+            "res_model": "mail.message",
+            "res_id": 0,
+        }

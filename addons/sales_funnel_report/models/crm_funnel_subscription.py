@@ -224,8 +224,8 @@ class CrmFunnelSubscription(models.Model):
 
     @api.model
     def _cron_send(self):
-        """Send what is due, and commit after each receiver: however often it is
-        begun anew, nobody gets a mail twice."""
+        """Send what is due, and what could not be sent so far, and commit after each
+        receiver: however often it is begun anew, nobody gets a mail twice."""
         due = self.search([("user_ids", "!=", False)])._get_due(fields.Datetime.now())
         crons = self.env["ir.cron"]
         crons._commit_progress(remaining=len(due))
@@ -239,17 +239,21 @@ class CrmFunnelSubscription(models.Model):
         :param moment: naive UTC datetime
         :return: list of ``(subscription, user, first day of the week or month)``
         """
-        done = {
-            (delivery.subscription_id, delivery.user_id, delivery.turn)
-            for delivery in self.delivery_ids
-        }
+        deliveries = self.delivery_ids.grouped(
+            lambda delivery: (
+                delivery.subscription_id,
+                delivery.user_id,
+                delivery.turn,
+            )
+        )
         due = []
         for subscription in self:
             for user in subscription.user_ids.filtered("active"):
                 turn = subscription._get_turn(user, moment)
+                delivery = deliveries.get((subscription, user, turn))
                 if (
                     turn > subscription.since
-                    and (subscription, user, turn) not in done
+                    and (not delivery or delivery._is_due_again(moment))
                     and subscription._has_access(user)
                 ):
                     due.append((subscription, user, turn))
@@ -275,22 +279,67 @@ class CrmFunnelSubscription(models.Model):
         :param turn: first day of the week or month, ``None`` when sent by hand
         """
         self.ensure_one()
-        delivery = {"subscription_id": self.id, "user_id": user.id, "turn": turn}
-        # sudo: nobody writes these records by hand
-        deliveries = self.env["crm.funnel.delivery"].sudo()
+        delivery = self._find_delivery(user, turn)
+        # the mail server has told of it since
+        self._tell_owner(delivery)
+        values = {
+            "attempts": delivery.attempts + 1,
+            "date_tried": self.env.cr.now(),
+            "error": False,
+        }
         try:
             with self.env.cr.savepoint():
-                deliveries.create(delivery)
-                self._send_to(user)
+                # that of the last try: nobody can send it later as well
+                delivery.mail_id.unlink()
+                mail = self._send_to(user)
         except Exception as error:
             # whatever it is, the others get their mails
             _logger.exception("Funnel of subscription %s to %s", self.id, user.login)
-            deliveries.create({**delivery, "state": "failed", "error": str(error)})
-            self._tell_owner(user, error)
+            values.update(state="failed", error=str(error))
+        else:
+            values.update(state="outgoing", mail_id=mail.id)
+            if len(mail.attachment_ids) < len(self._get_extensions()):
+                values["error"] = self.env._(
+                    "Not all files could be made. The mail says which."
+                )
+        if delivery:
+            delivery.write(values)
+        else:
+            delivery = delivery.create(
+                {
+                    **values,
+                    "subscription_id": self.id,
+                    "user_id": user.id,
+                    "turn": turn,
+                }
+            )
+        self._tell_owner(delivery)
+
+    def _find_delivery(self, user, turn):
+        """:return: ``crm.funnel.delivery`` that failed before, or none"""
+        # sudo: nobody writes these records by hand
+        deliveries = self.env["crm.funnel.delivery"].sudo()
+        if not turn:
+            return deliveries
+        return deliveries.search(
+            [
+                ("subscription_id", "=", self.id),
+                ("user_id", "=", user.id),
+                ("turn", "=", turn),
+            ]
+        )
+
+    def _get_extensions(self):
+        """:return: list of the extensions of the files that are attached"""
+        self.ensure_one()
+        return ["pdf", "xlsx"] if self.with_xlsx else ["pdf"]
 
     def _send_to(self, user):
         """The mail, made with the rights of its receiver, in that person's language,
-        time zone and companies."""
+        time zone and companies.
+
+        :return: ``mail.mail``
+        """
         companies = user.company_id + (user.company_ids - user.company_id)
         there = {
             "lang": user.lang,
@@ -300,12 +349,13 @@ class CrmFunnelSubscription(models.Model):
         # sudo: who gets the answer need not be able to read the question
         subscription = self.sudo().with_context(**there)
         unsubscribe_url = subscription._get_unsubscribe_url(user)
-        self.env["crm.funnel.mail"].with_user(user).with_context(**there)._send(
+        mails = self.env["crm.funnel.mail"].with_user(user).with_context(**there)
+        return mails._send(
             subscription._get_question(),
             user.partner_id,
             subject=subscription.name,
             sender=subscription.user_id,
-            extensions=["pdf", "xlsx"] if subscription.with_xlsx else ["pdf"],
+            extensions=subscription._get_extensions(),
             unsubscribe_url=unsubscribe_url,
             headers={
                 "List-Unsubscribe": f"<{unsubscribe_url}>",
@@ -314,15 +364,23 @@ class CrmFunnelSubscription(models.Model):
             },
         )
 
-    def _tell_owner(self, user, error):
-        self.message_post(
-            body=self.env._(
-                "The funnel could not be sent to %(user)s: %(error)s",
-                user=user.name,
-                error=error,
-            ),
-            partner_ids=self.user_id.partner_id.ids,
+    def _tell_owner(self, delivery):
+        """Tell the owner, once, that a mail could not be sent.
+
+        :param delivery: ``crm.funnel.delivery``, may be empty or sent
+        """
+        if delivery.state != "failed" or delivery.is_owner_told:
+            return
+        delivery.is_owner_told = True
+        told = self.env._(
+            "The funnel could not be sent to %(user)s: %(error)s",
+            user=delivery.user_id.name,
+            error=delivery.error,
         )
+        if delivery.turn:
+            again = self.env._("It is tried again until the next one is due.")
+            told = f"{told} {again}"
+        self.message_post(body=told, partner_ids=self.user_id.partner_id.ids)
 
     def action_send_now(self):
         """Send it to all receivers now, besides the regular mails."""

@@ -5,6 +5,7 @@ from . import test_funnel_document
 from . import test_funnel_document_drawing
 from . import test_funnel_document_file
 from . import test_funnel_document_mail
+from . import test_funnel_subscription_again
 from . import test_funnel_analysis
 from . import test_funnel_report
 from . import test_funnel_view

@@ -232,7 +232,7 @@ class TestFunnelSubscription(FunnelMailCase):
         with self.at("2026-02-01 12:00:00"), self.enter_registry_test_mode():
             job.method_direct_trigger()
         self.assertEqual(subscription.delivery_ids.user_id, self.user_a)
-        self.assertEqual(subscription.delivery_ids.state, "sent")
+        self.assertEqual(subscription.delivery_ids.state, "outgoing")
 
     def test_new_run_goes_on_where_the_last_one_broke_off(self):
         """The job is stopped after the first mail; what was committed stays."""

@@ -48,26 +48,33 @@ class CrmFunnelSend(models.TransientModel):
     def action_send(self):
         """Mail the funnel to the chosen contacts.
 
-        :return: action that says so and closes the dialog
+        :return: action that says so, and whether a file is missing, and closes the
+            dialog
         :raise UserError: without receivers or addresses
         """
         self.ensure_one()
         if not self.partner_ids:
             raise UserError(self.env._("Choose who gets the mail."))
         extensions = ["pdf"] * self.with_pdf + ["xlsx"] * self.with_xlsx
-        self.env["crm.funnel.mail"]._send(
+        mail = self.env["crm.funnel.mail"]._send(
             self._get_question(),
             self.partner_ids,
             subject=self.subject,
             note=self.note or "",
             extensions=extensions,
         )
+        is_whole = len(mail.attachment_ids) == len(extensions)
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
-                "type": "success",
-                "message": self.env._("The funnel is on its way."),
+                "type": "success" if is_whole else "warning",
+                "message": self.env._("The funnel is on its way.")
+                if is_whole
+                else self.env._(
+                    "The funnel is on its way, without all files. The mail says which "
+                    "could not be made."
+                ),
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
