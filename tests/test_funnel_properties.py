@@ -340,16 +340,25 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
             compared["compare"] = (report["compare"], answer.before(*periods[1]))
         else:
             self.assertIsNone(report["compare"])
-        expected = answer.groups(*periods[0])
-        found = {group["label"]: group["series"] for group in report["groups"]}
+        expected = {"series": answer.groups(*periods[0])}
+        if len(periods) > 1:
+            expected["compare"] = answer.groups_before(*periods[1])
+        found = {group["label"]: group for group in report["groups"]}
         self.assertEqual(len(found), len(report["groups"]), self.message)
         if answer.is_partial:
             # a deal that is in none of the steps has an owner, too
-            for label in found.keys() - expected.keys():
-                expected[label] = answer.nothing
-                self.assertTrue(any(found[label][name] for name in SIZES), label)
-        self.assertEqual(found.keys(), expected.keys(), self.message)
-        compared.update((label, (found[label], expected[label])) for label in found)
+            for label, group in found.items():
+                if not any(label in groups for groups in expected.values()):
+                    parts = [group[name] for name in expected]
+                    self.assertTrue(
+                        any(part[size] for part in parts for size in SIZES), label
+                    )
+                    expected["series"][label] = answer.nothing
+        self.assertEqual(found.keys(), set().union(*expected.values()), self.message)
+        for (name, groups), period in zip(expected.items(), periods, strict=True):
+            for label, group in found.items():
+                other = groups.get(label) or answer.nobodys(name, *period)
+                compared[f"{label} {name}"] = (group[name], other)
         self.searched = self.random.choice(list(compared))
         for label, (actual, other) in compared.items():
             self._assert_same(actual, other, label, self.message)
@@ -357,7 +366,13 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
                 self._assert_domains(actual, answer)
         self._assert_identities(report["total"], answer)
         if report["groups"]:
-            self._assert_partition(report, answer)
+            for name, total in (("series", "total"), ("compare", "compare")):
+                if report[total]:
+                    self._assert_partition(
+                        [group[name] for group in report["groups"]],
+                        report[total],
+                        answer,
+                    )
 
     def _reason_key(self, reason):
         return self.reason_ids[reason["id"]]
@@ -411,16 +426,15 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
                 )
             self.assertLessEqual(sum(outcomes), series["size"])
 
-    def _assert_partition(self, report, answer):
+    def _assert_partition(self, all_series, total, answer):
         """The groups add up to the total, counts and money.
 
         Only deals that passed through several hands do so once with each of them.
         """
         stays = answer.lens == "flow" and answer.groupby == "stage_user_id"
         names = [name for name in COUNTED if not (stays and name == "size")]
-        all_series = [group["series"] for group in report["groups"]]
-        figures = [(all_series, report["total"])]
-        for rank, step in enumerate(report["total"]["steps"]):
+        figures = [(all_series, total)]
+        for rank, step in enumerate(total["steps"]):
             figures.append(([one["steps"][rank] for one in all_series], step))
         for parts, whole in figures:
             for name in names:
@@ -455,28 +469,52 @@ class Answer:
     def before(self, start, end):
         """What is set beside it: a snapshot is that of the end of the period."""
         question = self._question(start, end)
-        as_of = self.as_of
+        return self._series(question, as_of=self._as_of_before(question))
+
+    def _as_of_before(self, question):
         if self.lens == "snapshot":
-            as_of = min(as_of, question[1] - timedelta(seconds=1))
-        return self._series(question, as_of=as_of)
+            return min(self.as_of, question[1] - timedelta(seconds=1))
+        return self.as_of
 
     def groups(self, start, end):
         """:return: dictionary from label to what is expected of its series"""
+        expected = self._groups(self._question(start, end), self.as_of)
+        if self.lens in ("cohort", "closed") and not self.is_partial:
+            self._compare_groups(expected)
+        return expected
+
+    def groups_before(self, start, end):
+        """:return: as :meth:`groups`, of what is set beside it"""
         question = self._question(start, end)
+        return self._groups(question, self._as_of_before(question))
+
+    def nobodys(self, name, start, end):
+        """What is expected of a group that has deals only in what is set beside it,
+        or only in what that is set beside.
+
+        :param str name: ``series`` or ``compare``
+        """
+        if self.is_partial:
+            return self.nothing
+        question = self._question(start, end)
+        as_of = self.as_of if name == "series" else self._as_of_before(question)
+        series = self._series(question, set(), as_of)
+        if name == "series" and self.lens in ("cohort", "closed"):
+            for step in series["steps"]:
+                step["below_others"] = None
+        return series
+
+    def _groups(self, question, as_of):
         if self.groupby == "stage_user_id":
-            return self._groups_of_step_owners(question)
+            return self._groups_of_step_owners(question, as_of)
         parts = {}
         for deal in self.deals:
             parts.setdefault(self._label(deal), set()).add(deal.number)
         expected = {
-            label: self._series(question, among) for label, among in parts.items()
+            label: self._series(question, among, as_of)
+            for label, among in parts.items()
         }
-        expected = {
-            label: series for label, series in expected.items() if series["size"]
-        }
-        if self.lens in ("cohort", "closed"):
-            self._compare_groups(expected)
-        return expected
+        return {label: series for label, series in expected.items() if series["size"]}
 
     def _question(self, start, end):
         """The moments of a period, which is one of days in a time zone."""
@@ -540,7 +578,7 @@ class Answer:
     def nothing(self):
         return {"steps": [{"count": 0, "domain": set()} for _step in self.funnel]}
 
-    def _groups_of_step_owners(self, question):
+    def _groups_of_step_owners(self, question, as_of):
         expected = {}
         for owner, name in enumerate(OWNER_NAMES):
             if self.is_partial:
@@ -554,10 +592,10 @@ class Answer:
             if self.lens == "snapshot":
                 among = {
                     life.deal.number
-                    for life in reference.lives_at(self.deals, STAGES, self.as_of)
+                    for life in reference.lives_at(self.deals, STAGES, as_of)
                     if life.last.owner == owner
                 }
-                series = self._series(question, among)
+                series = self._series(question, among, as_of)
             else:
                 series = reference.flow(
                     self.deals, self.funnel, *question, self.as_of, owner

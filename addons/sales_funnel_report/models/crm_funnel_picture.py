@@ -186,15 +186,24 @@ class CrmFunnelPicture(models.AbstractModel):
         return {
             "height": height,
             "funnels": [
-                self._get_group_funnel(document, group, bands, cell)
-                for group, bands, cell in zip(
-                    shown, document["drawing"]["groups"], cells, strict=False
+                self._get_group_funnel(document, group, bands, compare, cell)
+                for group, bands, compare, cell in zip(
+                    shown,
+                    document["drawing"]["groups"],
+                    document["drawing"]["group_compares"],
+                    cells,
+                    strict=False,
                 )
             ],
         }
 
-    def _get_group_funnel(self, document, group, bands, cell):
+    def _get_group_funnel(self, document, group, bands, compare, cell):
         series = group["series"]
+        row_height = (
+            cell["rows"][1]["top"] - cell["rows"][0]["top"]
+            if len(cell["rows"]) > 1
+            else ONE_LINE / 2
+        )
         note = self._get_group_note(document, series)
         name_width = cell["width"] - text_width(note, 10.5) - 8
         return {
@@ -220,9 +229,8 @@ class CrmFunnelPicture(models.AbstractModel):
                 series,
                 bands,
                 cell["rows"],
-                cell["rows"][1]["top"] - cell["rows"][0]["top"]
-                if len(cell["rows"]) > 1
-                else ONE_LINE / 2,
+                row_height,
+                compare=compare,
                 is_small=True,
             ),
         }

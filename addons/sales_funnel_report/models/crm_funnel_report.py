@@ -54,7 +54,7 @@ class CrmFunnelReport(models.AbstractModel):
             options, self._get_team_asked_for(domain), deals, domain=domain
         )
         counts = self._count(question, deals)
-        compared = None
+        compared = compare_question = None
         if options["compare"]:
             compare_question = self._get_compare_question(question, options, deals)
             compared = self._get_series(
@@ -69,7 +69,9 @@ class CrmFunnelReport(models.AbstractModel):
             "currency_id": question["currency"].id,
             "total": self._get_series(question, counts.get(None, {}), domain),
             "compare": compared,
-            "groups": self._get_groups(question, domain, deals, counts),
+            "groups": self._get_groups(
+                question, domain, deals, counts, compare_question
+            ),
             "warnings": self._get_warnings(question, counts.get(None, {}), since),
         }
 
@@ -487,17 +489,31 @@ class CrmFunnelReport(models.AbstractModel):
             "currency": self.env.company.currency_id,
         }
 
-    def _get_groups(self, question, domain, deals, counts):
-        """The groups of the report, in the order Odoo would show them.
+    def _get_groups(self, question, domain, deals, counts, compare_question=None):
+        """The groups of the report, in the order Odoo would show them. A group that
+        has deals only in what is compared with is there too, with nothing in it.
 
         :param dict counts: what was counted of all deals
+        :param dict compare_question: see :meth:`_get_compare_question`
         """
         spec = question["groupby"]
         if not spec:
             return []
+
+        def count(**grouping):
+            counted = self._count(question, deals, **grouping)
+            compared = (
+                self._count(compare_question, deals, **grouping)
+                if compare_question
+                else {}
+            )
+            return {
+                group: (counted.get(group, {}), compared.get(group, {}))
+                for group in {**counted, **compared}
+            }
+
         if spec == OWNER_OF_STEP:
-            counted = self._count(question, deals, owner_of_step=True)
-            groups = self._get_owner_groups(counted)
+            groups = self._get_owner_groups(count(owner_of_step=True))
         else:
             leads = self.env["crm.lead"].with_context(active_test=False)
             query = leads._search(domain)
@@ -506,10 +522,10 @@ class CrmFunnelReport(models.AbstractModel):
                 SQL("DISTINCT %s AS lead_id", SQL.identifier(leads._table, "id")),
                 SQL("%s AS grp", group_sql),
             )
-            counted = self._count(question, deals, groups=member)
-            groups = self._get_field_groups(leads, spec, domain, counted)
+            groups = self._get_field_groups(leads, spec, domain, count(groups=member))
         result = []
-        for value, label, group_domain, group_counts, owner_id in groups:
+        for value, label, group_domain, both_counts, owner_id in groups:
+            group_counts, compared_counts = both_counts
             whole_domain = domain & Domain(group_domain)
             # who owned the deal at a step is told by the step's own domain
             step_domain = whole_domain if owner_id is None else domain
@@ -522,6 +538,10 @@ class CrmFunnelReport(models.AbstractModel):
                     "label": label,
                     "domain": list(whole_domain),
                     "series": series,
+                    "compare": compare_question
+                    and self._get_series(
+                        compare_question, compared_counts, step_domain, owner_id
+                    ),
                 }
             )
         return result
@@ -547,11 +567,15 @@ class CrmFunnelReport(models.AbstractModel):
     def _get_field_groups(self, leads, spec, domain, counted):
         """The groups by a field of the deal that have deals in the cohort.
 
+        :param dict counted: by group, its counts and those to compare with
         :return: list of ``(value, label, domain, counts, None)``
         """
         values = leads._read_group_postprocess_groupby(spec, list(counted))
         counts_by_value = dict(zip(values, counted.values(), strict=True))
-        examples = [counts.get("example") for counts in counted.values()]
+        examples = [
+            next((part["example"] for part in parts if part.get("example")), None)
+            for parts in counted.values()
+        ]
         if all(examples):
             # one deal of each group tells of the group as well as all do
             domain = Domain("id", "in", examples)
@@ -588,6 +612,7 @@ class CrmFunnelReport(models.AbstractModel):
     def _get_owner_groups(self, counted):
         """The groups by the salesperson at the time of each step.
 
+        :param dict counted: see :meth:`_get_field_groups`
         :return: list of ``(value, label, domain, counts, owner_id)``
         """
         # sudo: the name of a salesperson of deals that the user may read

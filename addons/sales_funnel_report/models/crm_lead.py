@@ -108,8 +108,8 @@ class CrmLead(models.Model):
             - ``compare``: ``{"date_from", "date_to"}``, a second total
         :return: plain JSON: ``options`` as used, ``history_since`` (day),
             ``currency_id``, ``total`` and ``compare`` (a SERIES or ``None``),
-            ``groups`` (list of ``value``, ``label``, ``domain``, ``series``) and
-            ``warnings``. A SERIES has counts, money in ``currency_id``, rates
+            ``groups`` (list of ``value``, ``label``, ``domain``, ``series``,
+            ``compare``) and ``warnings``. A SERIES has counts, money in ``currency_id``, rates
             from 0 to 1 (``None`` over nothing), durations in days, and
             ``steps``; a step's ``domain``, searched with ``active_test=False``,
             finds exactly the deals it counts.

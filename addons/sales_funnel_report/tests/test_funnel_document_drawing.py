@@ -82,7 +82,10 @@ class TestFunnelView(FunnelCase):
         )["drawing"]
         self.assertEqual(drawing["total"]["count"][0]["width"], 50)
         self.assertEqual(drawing["compare"]["count"][0]["width"], 100)
-        self.assertEqual([g["count"][0]["width"] for g in drawing["groups"]], [100])
+        self.assertEqual([g["count"][0]["width"] for g in drawing["groups"]], [50, 0])
+        self.assertEqual(
+            [g["count"][0]["width"] for g in drawing["group_compares"]], [0, 100]
+        )
 
     def test_nothing_shows_a_sample(self):
         shown = self.Lead.get_funnel_view([("id", "=", 0)], JANUARY)

@@ -430,6 +430,72 @@ class TestFunnelReport(FunnelCase):
         self.assertEqual(self._column(report["compare"], "skipped"), [0, 1, 1, 0])
         self._assert_drill_down(report["compare"])
 
+    def test_compare_group_by_group(self):
+        self._worked_example()
+        self._play(
+            [("2026-02-05 09:00:00", self.stage_new)], user_id=self.user_manager.id
+        )
+        february = {"date_from": "2026-02-01", "date_to": "2026-03-01"}
+        report = self._report(compare=february, groupby="user_id")
+        self.assertEqual(
+            {
+                group["label"]: [
+                    self._column(group[series], "count")
+                    for series in ("series", "compare")
+                ]
+                for group in report["groups"]
+            },
+            {
+                "Ada": [[2, 2, 2, 1], [1, 1, 1, 1]],
+                "Ben": [[3, 2, 0, 0], [0, 0, 0, 0]],
+                # came with nothing in January
+                "Dora, who manages": [[0, 0, 0, 0], [1, 0, 0, 0]],
+            },
+        )
+        self._assert_partition(report)
+        for group in report["groups"]:
+            self._assert_drill_down(group["compare"])
+        compared = [group["compare"] for group in report["groups"]]
+        self._assert_partition(
+            {
+                "total": report["compare"],
+                "groups": [{"series": series} for series in compared],
+            }
+        )
+        alone = self._report(**february, groupby="user_id")["groups"]
+        self.assertEqual(
+            {group["label"]: group["series"]["amount"] for group in alone},
+            {
+                group["label"]: group["compare"]["amount"]
+                for group in report["groups"]
+                if group["compare"]["size"]
+            },
+        )
+
+    def test_compare_group_by_group_in_every_lens(self):
+        self._worked_example()
+        february = {"date_from": "2026-02-01", "date_to": "2026-03-01"}
+        for lens in ("closed", "flow", "snapshot"):
+            for groupby in ("user_id", "stage_user_id", "create_date:month"):
+                options = {"lens": lens, "groupby": groupby}
+                report = self._report(compare=february, **options)
+                size = "entered" if lens == "flow" else "size"
+                with self.subTest(**options):
+                    self.assertEqual(
+                        sum(group["compare"][size] for group in report["groups"]),
+                        report["compare"][size],
+                    )
+                    without = self._report(**options)["groups"]
+                    self.assertTrue(all(group["compare"] is None for group in without))
+                    self.assertEqual(
+                        [group["series"] for group in without],
+                        [
+                            group["series"]
+                            for group in report["groups"]
+                            if group["series"]["size"]
+                        ],
+                    )
+
     def test_window(self):
         self._worked_example()
         report = self._report(window_days=4)

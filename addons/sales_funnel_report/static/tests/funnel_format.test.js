@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@odoo/hoot";
 import { makeMockEnv } from "@web/../tests/web_test_helpers";
 import {
+    describeDifference,
     formatDifference,
     formatProbability,
 } from "@sales_funnel_report/views/funnel/funnel_format";
@@ -22,6 +23,15 @@ test("between a figure and nothing there is no difference", async () => {
     expect(formatDifference("rate", 0.5, null)).toBe("");
     expect(formatDifference("count", 1, undefined)).toBe("");
     expect(formatDifference("interval", [0, 1], [0, 1])).toBe("");
+});
+
+test("a difference in words says what it was before", async () => {
+    await makeMockEnv();
+    expect(describeDifference("count", 120, 100)).toBe("20 more than before: 100");
+    expect(describeDifference("rate", 0.3, 0.35)).toBe("5 pp less than before: 35%");
+    expect(describeDifference("count", 7, 7)).toBe("as before: 7");
+    expect(describeDifference("rate", null, 0.5)).toBe("");
+    expect(describeDifference("interval", [0, 1], [0, 1])).toBe("");
 });
 
 test("the p value of a test is never nothing", async () => {

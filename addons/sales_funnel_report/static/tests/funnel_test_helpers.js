@@ -317,12 +317,20 @@ function makeAnswer(report) {
         [report.total, report.compare].filter((series) => series)
     );
     const sample = SERIES[report.options.lens]();
+    const { groups } = report;
+    const drawn = draw([
+        ...groups.map(({ series }) => series),
+        ...groups.flatMap((group) => group.compare || []),
+    ]);
     return {
         report,
         drawing: {
             total,
             compare,
-            groups: draw(report.groups.map(({ series }) => series)),
+            groups: drawn.splice(0, groups.length),
+            group_compares: groups.map((group) =>
+                group.compare ? drawn.shift() : null
+            ),
             colors: report.total.steps.map(({ color }, index) =>
                 color ? `chosen-${color}` : `step-${index + 1}`
             ),

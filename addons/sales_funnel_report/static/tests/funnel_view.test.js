@@ -297,6 +297,7 @@ function makeGroup(label, counts, values = {}) {
     };
 }
 
+const DECEMBER = { date_from: "2025-12-01", date_to: "2026-01-01" };
 const BELOW = { rate: 0.2, others_rate: 0.5, p_value: 0.012 };
 
 function makeGroups() {
@@ -353,6 +354,64 @@ test("the table of groups has a cell for each step, and each opens its deals", a
     ]);
 });
 
+test("groups have the outline of what they are compared with, and the difference", async () => {
+    const [ada, ben] = makeGroups().groups;
+    onFunnelReport(() =>
+        makeReport({
+            options: { ...makeReport().options, compare: DECEMBER },
+            total: makeGroup("", [140, 60]).series,
+            compare: makeGroup("", [160, 30]).series,
+            groups: [
+                { ...ada, compare: makeGroup("Ada", [80, 20]).series },
+                { ...ben, compare: makeGroup("Ben", [80, 10]).series },
+            ],
+        })
+    );
+    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+    await contains(".o_funnel_toggle_table").click();
+
+    const groups = queryAll(".o_funnel_group");
+    expect(groups.map((group) => barWidths(group))).toEqual([
+        [100, 50],
+        [40, 8],
+    ]);
+    expect(groups.map((group) => barWidths(group, ".o_funnel_compare_shape"))).toEqual([
+        [80, 20],
+        [80, 10],
+    ]);
+    expect(queryAllTexts(".o_funnel_group_before")).toEqual([
+        "+20\n80 deals, 25% won before",
+        "−40\n80 deals, 25% won before",
+    ]);
+    expect(queryAllTexts(".o_funnel_group:last .o_funnel_change")).toEqual([
+        "−40\n80 before",
+        "−2\n10 before",
+    ]);
+
+    const ben2 = ".o_funnel_table tr:contains(Ben) td:eq(1)";
+    const changes = `${ben2} .o_funnel_cell_change`;
+    expect(queryAllTexts(`${changes} [aria-hidden]`)).toEqual(["−2", "+7.5 pp"]);
+    expect(queryAllTexts(`${changes} .visually-hidden`)).toEqual([
+        "2 less than before: 10",
+        "7.5 pp more than before: 12.5%",
+    ]);
+    expect(queryAllTexts(".o_funnel_total td:eq(0) .o_funnel_cell_change")).toEqual([
+        "−20\n20 less than before: 160",
+    ]);
+    expect(
+        queryAllTexts(".o_funnel_table tr:contains(Ben) td:eq(2) .visually-hidden")
+    ).toEqual(["as before: 90"]);
+});
+
+test("without a comparison nothing is said of before", async () => {
+    onFunnelReport(() => makeGroups());
+    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+    expect(
+        ".o_funnel_group_before, .o_funnel_cell_change, .o_funnel_change"
+    ).toHaveCount(0);
+    expect(".o_funnel_compare_shape").toHaveCount(0);
+});
+
 test("a step below the others is marked, and said in words", async () => {
     onFunnelReport(() => makeGroups());
     await mountView({ ...FUNNEL, groupBy: ["user_id"] });
@@ -377,10 +436,7 @@ test("what is compared with has an outline and figures, with the difference", as
     const [first, second, third] = makeSeries().steps;
     onFunnelReport((domain, options) =>
         makeReport({
-            options: {
-                ...makeReport().options,
-                compare: { date_from: "2025-12-01", date_to: "2026-01-01" },
-            },
+            options: { ...makeReport().options, compare: DECEMBER },
             compare: makeSeries({
                 size: 100,
                 win_rate: 0.2,

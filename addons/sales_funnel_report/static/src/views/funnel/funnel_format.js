@@ -13,6 +13,7 @@ const LARGE_AMOUNT = 1e6;
 export const NOTHING = "–";
 
 const MINUS = "−";
+const NO_DIFFERENCE = "±0";
 
 const exists = (figure) => figure !== null && figure !== undefined;
 
@@ -102,9 +103,33 @@ export function formatDifference(type, figure, before, currencyId) {
     const difference = figure - before;
     const text = format(Math.abs(difference));
     if (text === format(0)) {
-        return "±0";
+        return NO_DIFFERENCE;
     }
     return `${difference > 0 ? "+" : MINUS}${text}`;
+}
+
+/**
+ * @param {string} type a key of {@link FORMATS}
+ * @param {number | null} figure
+ * @param {number | null} before
+ * @param {number} currencyId
+ * @returns {string} the difference in words, with what it was before
+ */
+export function describeDifference(type, figure, before, currencyId) {
+    const difference = formatDifference(type, figure, before, currencyId);
+    if (!difference) {
+        return "";
+    }
+    const values = {
+        difference: difference.slice(1),
+        before: formatFigure(type, before, currencyId),
+    };
+    if (difference === NO_DIFFERENCE) {
+        return _t("as before: %(before)s", values);
+    }
+    return figure > before
+        ? _t("%(difference)s more than before: %(before)s", values)
+        : _t("%(difference)s less than before: %(before)s", values);
 }
 
 function formatPoints(rate) {

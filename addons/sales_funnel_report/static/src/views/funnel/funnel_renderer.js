@@ -5,9 +5,14 @@ import { _t } from "@web/core/l10n/translation";
 import { hasPeriod, hasRule, LENSES, RULES } from "./funnel_choices";
 import { FunnelDrawing } from "./funnel_drawing";
 import { FunnelFigures, getExpectation } from "./funnel_figures";
-import { formatAmount, formatCount, formatRate } from "./funnel_format";
+import {
+    formatAmount,
+    formatCount,
+    formatDifference,
+    formatRate,
+} from "./funnel_format";
 import { getDays } from "./funnel_periods";
-import { describeBelow, describeDeals } from "./funnel_rows";
+import { describeBefore, describeBelow, describeDeals } from "./funnel_rows";
 import { FunnelTable } from "./funnel_table";
 
 /** The deals of a period, by the lens. */
@@ -138,6 +143,14 @@ export class FunnelRenderer extends Component {
             return `${deals}, ${formatAmount(amount, this.report.currency_id)}`;
         }
         return _t("%(deals)s, %(rate)s won", { deals, rate: formatRate(win_rate) });
+    }
+
+    getSummaryBefore(series) {
+        return describeBefore(this.getSummary(series));
+    }
+
+    getSizeDifference({ compare, series }) {
+        return formatDifference("count", series.size, compare.size);
     }
 
     /** What somebody who decides from these figures has to know. */

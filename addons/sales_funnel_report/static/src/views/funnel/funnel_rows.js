@@ -5,6 +5,7 @@ import {
     formatCount,
     formatDays,
     formatDifference,
+    formatFigure,
     formatInterval,
     formatProbability,
     formatRange,
@@ -117,9 +118,11 @@ export function describeBefore(figure) {
  * @param {Object} [params.compare] another SERIES with the same steps
  * @param {string} params.measure the figure that is the width
  * @param {number} params.currencyId
+ * @param {boolean} [params.isCompact] whether there is little room
  * @returns {Object[]}
  */
-export function getRows({ lens, series, compare, measure, currencyId }) {
+export function getRows(params) {
+    const { lens, series, compare, measure, currencyId, isCompact } = params;
     const before = Object.fromEntries(
         (compare?.steps || []).map((step) => [step.key, step])
     );
@@ -147,7 +150,9 @@ export function getRows({ lens, series, compare, measure, currencyId }) {
             reasons: getReasons(step, amount),
             notes: getNotes(step, lens, measure, amount),
             parts: lens === "flow" ? chips : [],
-            changes: getChanges(step, before[step.key], lens, currencyId),
+            changes: isCompact
+                ? getChangeOf(measure, isMoney, step, before[step.key], currencyId)
+                : getChanges(step, before[step.key], lens, currencyId),
         };
     });
 }
@@ -327,6 +332,22 @@ function getChanges(step, before, lens, currencyId) {
                 currencyId
             ),
             before: describeBefore(formatAmount(before.amount, currencyId)),
+        },
+    ];
+}
+
+/** How the figure that is the width has changed. */
+function getChangeOf(measure, isMoney, step, before, currencyId) {
+    if (!before) {
+        return [];
+    }
+    const type = isMoney ? "amount" : "count";
+    const [figure, past] = [step[measure], before[measure]];
+    return [
+        {
+            key: measure,
+            difference: formatDifference(type, figure, past, currencyId),
+            before: describeBefore(formatFigure(type, past, currencyId)),
         },
     ];
 }

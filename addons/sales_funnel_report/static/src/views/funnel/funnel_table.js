@@ -2,7 +2,12 @@ import { Component } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 
 import { getColumns, getGroupColumns } from "./funnel_columns";
-import { formatDifference, formatFigure, formatRate } from "./funnel_format";
+import {
+    describeDifference,
+    formatDifference,
+    formatFigure,
+    formatRate,
+} from "./funnel_format";
 import { describeBelow, describeSize, getSizeField } from "./funnel_rows";
 
 /**
@@ -66,10 +71,12 @@ export class FunnelTable extends Component {
 
     /** The groups, and what they are parts of. */
     get groupRows() {
-        const { groups, total } = this.props.report;
+        const { compare, groups, total } = this.props.report;
         return [
-            ...groups.map(({ label, series }) => this._groupRow(label, series)),
-            { ...this._groupRow(_t("Total"), total), isTotal: true },
+            ...groups.map((group) =>
+                this._groupRow(group.label, group.series, group.compare)
+            ),
+            { ...this._groupRow(_t("Total"), total, compare), isTotal: true },
         ];
     }
 
@@ -90,15 +97,37 @@ export class FunnelTable extends Component {
         });
     }
 
-    _groupRow(label, series) {
+    /** The difference of a figure to what it was before, short and in words. */
+    _change(type, figure, before) {
+        const values = [type, figure, before, this.props.report.currency_id];
+        return {
+            text: formatDifference(...values),
+            words: describeDifference(...values),
+        };
+    }
+
+    _groupRow(label, series, compare) {
         const currencyId = this.props.report.currency_id;
         const size = getSizeField(this.lens);
+        const before = Object.fromEntries(
+            (compare?.steps || []).map((step) => [step.key, step])
+        );
         return {
             label,
             steps: series.steps.map((step) => ({
                 key: step.key,
                 text: formatFigure("count", step[size]),
+                change:
+                    step.key in before &&
+                    this._change("count", step[size], before[step.key][size]),
                 rate: "conversion_prev" in step && formatRate(step.conversion_prev),
+                rateChange:
+                    step.key in before &&
+                    this._change(
+                        "rate",
+                        step.conversion_prev,
+                        before[step.key].conversion_prev
+                    ),
                 domain: step.domain,
                 name: `${label} – ${step.name}: ${describeSize(this.lens, step)}`,
                 below: step.below_others && describeBelow(step.below_others),
@@ -108,6 +137,7 @@ export class FunnelTable extends Component {
                 return {
                     key,
                     text,
+                    change: compare && this._change(type, get(series), get(compare)),
                     domain: type === "count" && series.domains?.[key],
                     name: `${label}, ${column}: ${text}`,
                 };
