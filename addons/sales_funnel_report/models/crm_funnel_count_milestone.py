@@ -28,6 +28,8 @@ class CrmFunnelCount(models.AbstractModel):
         if "paid" in milestones:
             # see _day_paid_sql
             milestones.add("invoiced")
+        # see _moment_of_day_sql
+        milestones |= {"ordered", "delivered"}
         leads.flush_model(
             [
                 name
@@ -103,16 +105,29 @@ class CrmFunnelCount(models.AbstractModel):
         )
 
     def _moment_of_day_sql(self, question, day):
-        """A moment for what is known by its day alone: noon, which is on that day in
-        every time zone but the outermost; that of the order if it was made that day;
-        and if ``as_of`` is on that day, not after it.
+        """A moment for what is known by its day alone, which is a day of the user as
+        those of periods are: noon, but after what is known to have been ordered or
+        delivered that day; and if ``as_of`` is on that day, not after it.
         """
+        zone = self.env.tz.zone
+        begin = SQL("(%s::timestamp AT TIME ZONE %s AT TIME ZONE 'UTC')", day, zone)
+        same_day = SQL(", ").join(
+            SQL(
+                """CASE WHEN (%(moment)s AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date
+                             = %(day)s THEN %(moment)s END""",
+                moment=SQL.identifier("lead", name),
+                zone=zone,
+                day=day,
+            )
+            for name in ("date_ordered", "date_delivered")
+        )
         return SQL(
             """CASE WHEN %(day)s IS NOT NULL THEN LEAST(
-                CASE WHEN lead.date_ordered::date = %(day)s THEN lead.date_ordered
-                     ELSE %(day)s + INTERVAL '12 hours' END,
-                GREATEST(%(as_of)s::timestamp, %(day)s::timestamp)
+                COALESCE(GREATEST(%(same_day)s), %(begin)s + INTERVAL '12 hours'),
+                GREATEST(%(as_of)s::timestamp, %(begin)s)
             ) END""",
             day=day,
+            same_day=same_day,
+            begin=begin,
             as_of=question["as_of"],
         )

@@ -138,6 +138,51 @@ class TestLeadToCash(FunnelCase):
         self.assertEqual(days["milestone:ordered"]["mean"], 2)
         self.assertTrue(service.exists())
 
+    def test_an_invoice_of_the_day_of_the_delivery_comes_after_it(self):
+        """Of an invoice only the day is known, of a delivery the hour."""
+        self._deal(
+            "goods",
+            date_ordered="01-10",
+            date_delivered="01-15",
+            date_invoiced="01-15",
+            date_paid="01-15",
+            delivery_progress="done",
+            invoice_progress="done",
+        ).date_delivered = "2026-01-15 16:30:00"
+        funnel = self.env["crm.funnel"].create(
+            {
+                "name": "From the order on",
+                "step_ids": [
+                    Command.create(
+                        {"name": name, "kind": "milestone", "milestone": name}
+                    )
+                    for name in ("ordered", "delivered", "invoiced", "paid")
+                ],
+            }
+        )
+        total = self._report(funnel_id=funnel.id, rule="strict")["total"]
+        self.assertEqual([step["count"] for step in total["steps"]], [1, 1, 1, 1])
+        self.assertEqual(total["steps"][1]["days_to_next"]["mean"], 0)
+        self._assert_drill_down(total)
+
+    def test_the_day_of_an_invoice_is_one_of_the_user(self):
+        self._deal("service", date_ordered="01-20", date_invoiced="01-31")
+        for zone in ("Pacific/Auckland", "Pacific/Kiritimati", "America/Los_Angeles"):
+            with self.subTest(zone=zone):
+                lead = self.Lead
+                self.Lead = lead.with_context(tz=zone)
+                total = self._report(lens="flow", date_from="2026-01-31")["total"]
+                self.Lead = lead
+                [invoiced] = [
+                    step
+                    for step in total["steps"]
+                    if step["key"] == "milestone:invoiced"
+                ]
+                self.assertEqual(invoiced["entered"], 1)
+                self.assertEqual(
+                    lead.with_context(tz=zone).search_count(invoiced["domain"]), 1
+                )
+
     def test_as_of(self):
         self._four_deals()
         counts = {}
