@@ -289,7 +289,8 @@ class SalesAsOfMixin(models.AbstractModel):
             "move_id.move_type", "in", self._get_move_types()
         )
         if customers is not None:
-            items &= Domain("partner_id", "in", customers)
+            # a contact of the customer may have paid
+            items &= Domain("partner_id.commercial_partner_id", "in", customers)
             invoice_items &= Domain("move_id.commercial_partner_id", "in", customers)
         left = self._sum_by_currency("account.move.line", invoice_items, "balance")
         matched = Domain("max_date", "<=", self._get_as_of_day())

@@ -13,6 +13,7 @@ from . import test_history_import
 from . import test_js
 from . import test_order_to_cash
 from . import test_receivables
+from . import test_receivables_random
 from . import test_lead_milestones
 from . import test_lead_milestones_random
 from . import test_lead_to_cash
