@@ -47,6 +47,7 @@ class CrmFunnelDemo(models.AbstractModel):
                     happen = getattr(demo, f"_{event.action}")
                     happen(deals[event.deal], event.values, stages)
                 demo.env.flush_all()
+        demo._touch(deals, wholesale_year.touch(now, zone, len(stages)))
         demo._write_papers(deals, now)
         self._forecast(self.env["crm.lead"].union(*deals.values()))
         self.env["ir.model.data"]._update_xmlids(
@@ -150,6 +151,83 @@ class CrmFunnelDemo(models.AbstractModel):
             values["summary"],
             user_id=deal.user_id.id,
         )
+
+    # ------------------------------------------------------------
+    # CALLS, MAILS AND MEETINGS: see ``wholesale_year.Touch``
+    # ------------------------------------------------------------
+
+    def _touch(self, deals, touches):
+        """Make what was said and written: all of a kind at once, which takes a fraction
+        of the time.
+
+        :param dict deals: ``{number: crm.lead}``
+        :param list touches: of ``wholesale_year.Touch``
+        """
+        made = {"call": [], "no_answer": [], "mail": [], "meeting": []}
+        for touch in touches:
+            prepare = getattr(self, f"_prepare_{touch.kind}")
+            made[touch.kind].append(prepare(deals[touch.deal], touch))
+        calls = self.env["crm.phonecall"].create(made["call"] + made["no_answer"])
+        self._conclude(calls.filtered(lambda call: call.state == "held"))
+        self.env["mail.message"].create(made["mail"])
+        opportunities = [values.pop("opportunity_id") for values in made["meeting"]]
+        meetings = self.env["calendar.event"].with_context(no_mail_to_attendees=True)
+        # with a deal from the first, Odoo would tell of it in the chatter, as of now
+        for meeting, lead_id in zip(
+            meetings.create(made["meeting"]), opportunities, strict=True
+        ):
+            meeting.opportunity_id = lead_id
+
+    def _prepare_call(self, deal, touch):
+        return {
+            **self._prepare_no_answer(deal, touch),
+            "state": "held",
+            "duration": touch.minutes,
+        }
+
+    def _conclude(self, calls):
+        """Say what came of the calls, in view of what came of the deals."""
+        outcomes = {"won": "interested", "lost": "not_interested"}
+        for status, of_status in calls.grouped(
+            lambda call: call.lead_id.won_status
+        ).items():
+            of_status.outcome_id = self.env.ref(
+                f"sales_funnel_crm.phonecall_outcome_{outcomes.get(status, 'information')}"
+            )
+
+    def _prepare_no_answer(self, deal, touch):
+        return {
+            "name": touch.subject,
+            "lead_id": deal.id,
+            "user_id": deal.user_id.id,
+            "direction": "out",
+            "state": "no_answer",
+            "date": touch.moment,
+        }
+
+    def _prepare_mail(self, deal, touch):
+        author = deal.user_id.partner_id
+        return {
+            "message_type": "email_outgoing",
+            "model": deal._name,
+            "res_id": deal.id,
+            "date": touch.moment,
+            "author_id": author.id,
+            "email_from": author.email_formatted,
+            "reply_to": author.email_formatted,
+            "subject": touch.subject,
+            "body": touch.subject,
+        }
+
+    def _prepare_meeting(self, deal, touch):
+        return {
+            "name": touch.subject,
+            "opportunity_id": deal.id,
+            "user_id": deal.user_id.id,
+            "partner_ids": [Command.set(deal.user_id.partner_id.ids)],
+            "start": touch.moment,
+            "stop": touch.moment + timedelta(minutes=touch.minutes),
+        }
 
     # ------------------------------------------------------------
     # DOCUMENTS OF THE LAST DAYS

@@ -11,6 +11,7 @@ happen.
 
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytz
@@ -50,6 +51,8 @@ class Salesperson:
     forgets: float
     # deals about a whole kitchen, not about some boxes
     large: float
+    # how often the customer hears of them between one event and the next, on average
+    touches: dict
 
 
 SALESPEOPLE = (
@@ -72,6 +75,7 @@ SALESPEOPLE = (
         freezes=0.05,
         forgets=0.01,
         large=0.12,
+        touches={"call": 0.7, "no_answer": 0.1, "mail": 0.5, "meeting": 0.05},
     ),
     # takes every lead there is and calls back late, or never
     Salesperson(
@@ -92,6 +96,7 @@ SALESPEOPLE = (
         freezes=0.08,
         forgets=0.07,
         large=0.1,
+        touches={"call": 0.35, "no_answer": 0.35, "mail": 0.2, "meeting": 0.03},
     ),
     # a few large deals that take their time
     Salesperson(
@@ -112,6 +117,7 @@ SALESPEOPLE = (
         freezes=0.15,
         forgets=0.0,
         large=0.75,
+        touches={"call": 0.8, "no_answer": 0.1, "mail": 0.5, "meeting": 0.4},
     ),
 )
 
@@ -161,6 +167,15 @@ TO_DO = (
 )
 
 
+# Calls, mails and meetings: what they are about.
+SUBJECTS = {
+    "call": ("What is needed", "Prices", "Delivery dates", "The decision"),
+    "no_answer": ("What is needed", "Prices", "The decision"),
+    "mail": ("Price list", "Samples", "Pictures of the range", "Questions answered"),
+    "meeting": ("Visit to the kitchen", "In the showroom", "Tasting table"),
+}
+
+
 @dataclass(frozen=True)
 class Event:
     """What happens to a deal at one moment (UTC, no zone, whole seconds).
@@ -174,6 +189,21 @@ class Event:
     deal: int
     action: str
     values: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Touch:
+    """That a customer heard of the salesperson, at one moment.
+
+    ``kind`` is one of ``call``, ``no_answer``, ``mail`` and ``meeting``; ``minutes``
+    is how long they talked.
+    """
+
+    moment: datetime
+    deal: int
+    kind: str
+    subject: str
+    minutes: int
 
 
 class WorkingTime:
@@ -232,6 +262,8 @@ class Life:
         self.large = self.happens(self.salesperson.large)
         self.amount = self.draw_amount()
         self.stage = 0
+        # (working second, action) of all that happens, that to come included
+        self.course = []
 
     # dice
 
@@ -258,6 +290,7 @@ class Life:
     def event(self, action, **values):
         """:return: the event, now in the life of the deal; ``None`` when that is
         still to come"""
+        self.course.append((self.second, action))
         moment = self.working_time.moment(self.second)
         return moment and Event(moment, self.number, action, values)
 
@@ -367,6 +400,30 @@ class Life:
         self.stage -= 1
         return self.event("move", stage=self.stage, date_deadline=self.deadline())
 
+    def touches(self):
+        """Tell, after :meth:`events`, what was done for it to come so.
+
+        :return: list of :class:`Touch`
+        """
+        # dice of its own, so that the year is what it is with and without them
+        dice = Random(f"{SEED} touches {self.number}")
+        touched = []
+        for (second, action), (next_second, _next) in pairwise(self.course):
+            if action in ("lose", "freeze"):
+                continue
+            for kind, mean in self.salesperson.touches.items():
+                while dice.random() < mean / (1 + mean):
+                    moment = self.working_time.moment(dice.randint(second, next_second))
+                    subject = dice.choice(SUBJECTS[kind])
+                    minutes = dice.randint(30, 90) if kind == "meeting" else 0
+                    if kind == "call":
+                        minutes = dice.randint(2, 20)
+                    if moment:
+                        touched.append(
+                            Touch(moment, self.number, kind, subject, minutes)
+                        )
+        return touched
+
     def today(self):
         """:return: what is planned for a deal that is open today, if anything"""
         if not self.happens(0.45):
@@ -386,6 +443,24 @@ def live(now, zone, stages):
     :param int stages: how many stages there are before the won one, at least one
     :return: list of :class:`Event` in the order of time
     """
+    events = [event for life in _begin(now, zone, stages) for event in life.events()]
+    return sorted(events, key=lambda event: event.moment)
+
+
+def touch(now, zone, stages):
+    """Tell of the calls, mails and meetings of the same year.
+
+    :return: list of :class:`Touch` in the order of time
+    """
+    touches = []
+    for life in _begin(now, zone, stages):
+        life.events()
+        touches += life.touches()
+    return sorted(touches, key=lambda one: one.moment)
+
+
+def _begin(now, zone, stages):
+    """:return: list of :class:`Life`, one for each deal of the year"""
     working_time = WorkingTime(now.replace(microsecond=0), zone)
     random = Random(SEED)
     # those of today may have come in already, or not: it counts what has
@@ -395,7 +470,7 @@ def live(now, zone, stages):
         day * WORKDAY + random.randrange(WORKDAY)
         for day in random.choices(days, weights, k=DEALS)
     )
-    events = []
-    for number, second in enumerate(begins, start=1):
-        events += Life(number, second, working_time, stages).events()
-    return sorted(events, key=lambda event: event.moment)
+    return [
+        Life(number, second, working_time, stages)
+        for number, second in enumerate(begins, start=1)
+    ]

@@ -73,6 +73,27 @@ class TestWholesaleYear(BaseCase):
                 self.assertLess(local.weekday(), 5, event)
                 self.assertTrue(time(8, 30) <= local.time() <= time(17, 30), event)
 
+    def test_touches_are_part_of_the_year(self):
+        """in working hours, while the deal is there, and of each of them some"""
+        for now, zone in self.YEARS:
+            touches = wholesale_year.touch(now, zone, 3)
+            self.assertEqual(touches, wholesale_year.touch(now, zone, 3))
+            begins = {
+                event.deal: event.moment
+                for event in wholesale_year.live(now, zone, 3)
+                if event.action == "begin"
+            }
+            for touch in touches:
+                self.assertLessEqual(touch.moment, now)
+                self.assertGreaterEqual(touch.moment, begins[touch.deal])
+                local = pytz.utc.localize(touch.moment).astimezone(pytz.timezone(zone))
+                self.assertLess(local.weekday(), 5, touch)
+                self.assertTrue(time(8, 30) <= local.time() <= time(17, 30), touch)
+            kinds = Counter(touch.kind for touch in touches)
+            self.assertEqual(set(kinds), {"call", "no_answer", "mail", "meeting"})
+            self.assertGreater(min(kinds.values()), 50)
+            self.assertLess(sum(kinds.values()), 2000, "they take time to install")
+
     def test_one_thing_after_the_other(self):
         for now, zone in self.YEARS:
             for stages in (1, 2, 3, 6):
@@ -301,10 +322,51 @@ class TestDemo(FunnelCase):
     def test_nobody_gets_mail(self):
         self.assertEqual(self.env["mail.mail"].search([]), self.mails_before)
         self.assertEqual(self.env["mail.notification"].search([]), self.notified_before)
+
+    def test_touches(self):
+        """What was done before deals were won: from nothing to many times, as each of
+        them does it, and everything at its moment."""
+        told = wholesale_year.touch(self.now, self.zone, 3)
+        moments = {
+            kind: sorted(touch.moment for touch in told if touch.kind == kind)
+            for kind in ("call", "no_answer", "mail", "meeting")
+        }
+        calls = self.env["crm.phonecall"].search([("lead_id", "in", self.deals.ids)])
+        meetings = self.env["calendar.event"].search(
+            [("opportunity_id", "in", self.deals.ids)]
+        )
         messages = self.env["mail.message"].search(
             [("model", "=", "crm.lead"), ("res_id", "in", self.deals.ids)]
         )
-        self.assertFalse(messages, "their date would be the one of the installation")
+        held = calls.filtered(lambda call: call.state == "held")
+        self.assertEqual(sorted(held.mapped("date")), moments["call"])
+        self.assertEqual(sorted((calls - held).mapped("date")), moments["no_answer"])
+        self.assertEqual(sorted(meetings.mapped("start")), moments["meeting"])
+        self.assertEqual(sorted(messages.mapped("date")), moments["mail"])
+        self.assertEqual(set(messages.mapped("message_type")), {"email_outgoing"})
+        for call in calls:
+            self.assertEqual(call.user_id, call.lead_id.user_id)
+            self.assertEqual(call.partner_id, call.lead_id.partner_id)
+        self.assertEqual(calls.event_id, self.env["calendar.event"])
+        self.assertEqual(
+            self.deals.filtered("date_first_call"), held.lead_id, "and the deals know"
+        )
+        rows = self.env["sales.won.deal"].search([("lead_id", "in", self.deals.ids)])
+        self.assertEqual(
+            len(rows), len(self.deals.filtered(lambda deal: deal.won_status == "won"))
+        )
+        counts = Counter(rows.mapped("touches"))
+        self.assertGreater(len(counts), 7, counts)
+        self.assertLess(counts[0], len(rows) / 4)
+        self.assertGreater(max(counts), 8)
+        means = {
+            user: sum(of_user.mapped("touches")) / len(of_user)
+            for user, of_user in rows.grouped("user_id").items()
+        }
+        self.assertEqual(
+            sorted(means, key=means.get),
+            [self.salespeople[name] for name in ("boris", "anna", "chloe")],
+        )
 
     def test_the_last_days_are_on_paper(self):
         """What was offered and sold of late has its documents, at the amounts and the
