@@ -71,7 +71,7 @@ class SalesPace(models.Model):
         readonly=True,
         help="Orders confirmed in this month, with or without a deal, before taxes. "
         "Amounts are in the currency of your company; other companies' are converted "
-        "at the rate of today.",
+        "at the rate of the day.",
     )
     margin = fields.Monetary(
         readonly=True, help="Margin of the orders confirmed in this month."
@@ -195,8 +195,7 @@ class SalesPace(models.Model):
         this_month = fields.Date.context_today(self).replace(day=1)
         return SQL(
             """
-            WITH rate AS (SELECT * FROM %(rates)s AS rate (company_id, rate)),
-            event AS (%(events)s),
+            WITH event AS (%(events)s),
             result AS (
                 SELECT user_id, month, %(sums)s
                   FROM event
@@ -226,7 +225,6 @@ class SalesPace(models.Model):
                 ON result.user_id IS NOT DISTINCT FROM life.user_id
                AND result.month = month.start::date
             """,
-            rates=self._rates_sql(),
             events=SQL(" UNION ALL ").join(self._event_queries()),
             sums=SQL(", ").join(
                 SQL("SUM(%s) AS %s", SQL.identifier(name), SQL.identifier(name))
@@ -310,18 +308,53 @@ class SalesPace(models.Model):
         )
 
     def _order_events(self):
-        in_company = SQL("/ NULLIF(sold.currency_rate, 0) * COALESCE(rate.rate, 1)")
-        figures = {"ordered": SQL("sold.amount_untaxed %s", in_company)}
+        day = self._local_sql(SQL("sold.date_order"))
+        columns = {"ordered": SQL("sold.amount_untaxed")}
         if self._is_margin_known():
-            figures["margin"] = SQL("sold.margin %s", in_company)
+            columns["margin"] = SQL("sold.margin")
         return (
             SQL(
-                "FROM sale_order sold LEFT JOIN rate USING (company_id) WHERE sold.id IN %s",
+                "FROM sale_order sold %s WHERE sold.id IN %s",
+                self._rates_join(SQL("sold.company_id"), SQL("%s::date", day)),
                 self._readable("sale.order", Domain("state", "=", "sale")),
             ),
             SQL("sold.user_id"),
-            self._local_sql(SQL("sold.date_order")),
-            figures,
+            day,
+            {
+                name: self._converted_sql(
+                    SQL("%s / NULLIF(sold.currency_rate, 0)", column)
+                )
+                for name, column in columns.items()
+            },
+        )
+
+    def _rates_join(self, company_id, day):
+        """What :meth:`_converted_sql` needs of the company of a document and of the
+        rates of its day.
+
+        :param SQL company_id: of the document
+        :param SQL day: date
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        return SQL(
+            "JOIN res_company seller ON seller.id = %s %s",
+            company_id,
+            self.env["crm.funnel.count"]._rates_join(
+                SQL("seller.currency_id"), self.env.company.currency_id, day
+            ),
+        )
+
+    def _converted_sql(self, amount):
+        """An amount in the currency of the company of a document, in that of the
+        user's.
+
+        :param SQL amount: a number
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        return self.env["crm.funnel.count"]._converted_sql(
+            SQL("(%s)::numeric", amount),
+            SQL("seller.currency_id"),
+            self.env.company.currency_id,
         )
 
     def _invoice_domain(self):
@@ -333,18 +366,13 @@ class SalesPace(models.Model):
     def _invoice_events(self):
         return (
             SQL(
-                """
-                  FROM account_move bill
-             LEFT JOIN rate USING (company_id)
-                 WHERE bill.id IN %s
-                """,
+                "FROM account_move bill %s WHERE bill.id IN %s",
+                self._rates_join(SQL("bill.company_id"), SQL("bill.invoice_date")),
                 self._readable("account.move", self._invoice_domain()),
             ),
             SQL("bill.invoice_user_id"),
             SQL("bill.invoice_date"),
-            {
-                "invoiced": SQL("bill.amount_untaxed_signed * COALESCE(rate.rate, 1)"),
-            },
+            {"invoiced": self._converted_sql(SQL("bill.amount_untaxed_signed"))},
         )
 
     def _payment_events(self):
@@ -419,17 +447,17 @@ class SalesPace(models.Model):
                       FROM unrecorded
                   ) money
                   JOIN account_move bill USING (id)
-             LEFT JOIN rate USING (company_id)
+                       %(rates)s
                 """,
                 bills=self._readable("account.move", self._invoice_domain()),
                 bill_types=BILL_TYPES,
+                rates=self._rates_join(SQL("bill.company_id"), SQL("money.day")),
             ),
             SQL("bill.invoice_user_id"),
             SQL("money.day"),
             {
-                "paid": SQL(
-                    """money.share * bill.amount_untaxed_signed
-                       * COALESCE(rate.rate, 1)"""
+                "paid": self._converted_sql(
+                    SQL("money.share * bill.amount_untaxed_signed")
                 ),
             },
         )

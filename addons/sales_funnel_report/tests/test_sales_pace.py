@@ -241,10 +241,11 @@ class TestSalesPace(SalesPaceCase):
             )
 
     def test_other_company_in_the_currency_of_mine(self):
-        """Companies that are not chosen stay out; others are converted."""
+        """Companies that are not chosen stay out; others are converted, at the rate
+        of the day of the document, whatever the rate is today."""
         other = self.setup_other_company(name="Other")["company"]
         other.currency_id = self.setup_other_currency(
-            "EUR", rates=[("2026-01-01", 2.0)]
+            "EUR", rates=[("2026-01-01", 2.0), ("2026-02-01", 3.0)]
         )
         self.dora.company_ids += other
         self._order("2026-01-12", price=100)
