@@ -10,7 +10,13 @@ from odoo.fields import Domain
 from odoo.orm.domains import DomainAnd, DomainCondition
 from odoo.tools import SQL, format_date
 
-from ..figures import below_others, cohort_series, flow_series, snapshot_series
+from ..figures import (
+    below_others,
+    cohort_series,
+    days_between,
+    flow_series,
+    snapshot_series,
+)
 
 OPTIONS = {
     "funnel_id",
@@ -42,14 +48,7 @@ class CrmFunnelReport(models.AbstractModel):
     def _get_report(self, domain, options):
         """See ``crm.lead.get_funnel_report``."""
         options = self._read_options(options)
-        leads = self.env["crm.lead"].with_context(active_test=False)
-        try:
-            domain = Domain(domain or Domain.TRUE)
-            deals = leads._search(domain).subselect()
-        except (TypeError, ValueError) as error:
-            raise UserError(
-                self.env._("The filter is not valid: %(error)s", error=error)
-            ) from error
+        domain, deals = self._read_domain(domain)
         question = self._get_question(
             options, self._get_team_asked_for(domain), deals, domain=domain
         )
@@ -75,9 +74,50 @@ class CrmFunnelReport(models.AbstractModel):
             "warnings": self._get_warnings(question, counts.get(None, {}), since),
         }
 
+    @api.model
+    def _get_days(self, domain, options):
+        """See ``crm.lead.get_funnel_days``."""
+        options = self._read_options(options)
+        if options["lens"] not in ("cohort", "closed"):
+            raise UserError(
+                self.env._(
+                    "How long it takes from step to step is asked of whole deals: of "
+                    "those that came in or were closed in a period. Choose one of "
+                    "these instead of what passed through or is open."
+                )
+            )
+        # of all deals together, and nothing is needed of what is expected
+        options.update(groupby=None, compare=None, counts_only=True)
+        domain, deals = self._read_domain(domain)
+        question = self._get_question(
+            options, self._get_team_asked_for(domain), deals, domain=domain
+        )
+        counted = self.env["crm.funnel.count"]._count_days_between(question, deals)
+        rows = days_between(question["steps"], counted)
+        for row in rows:
+            for cell in row["days"]:
+                cell["domain"] = self._get_domain(
+                    question, domain, row["key"], later_step=cell["key"]
+                )
+        return {"options": options, "rows": rows}
+
     # ------------------------------------------------------------
     # OPTIONS
     # ------------------------------------------------------------
+
+    def _read_domain(self, domain):
+        """:return: the domain asked for, and the subselect of its deals
+
+        :raise UserError: when it is none
+        """
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        try:
+            domain = Domain(domain or Domain.TRUE)
+            return domain, leads._search(domain).subselect()
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                self.env._("The filter is not valid: %(error)s", error=error)
+            ) from error
 
     def _get_lenses(self):
         """:return: the lenses that can be asked for"""
@@ -296,7 +336,15 @@ class CrmFunnelReport(models.AbstractModel):
         """The first moment of a day of the user, as a naive UTC datetime."""
         midnight = datetime.combine(fields.Date.to_date(day), time.min)
         zone = pytz.timezone(self.env.context.get("tz") or self.env.user.tz or "UTC")
-        return zone.localize(midnight).astimezone(pytz.utc).replace(tzinfo=None)
+        try:
+            begin = zone.localize(midnight, is_dst=None)
+        except pytz.AmbiguousTimeError:
+            # clocks go back to midnight: the day begins with the first of the two
+            begin = zone.localize(midnight, is_dst=True)
+        except pytz.NonExistentTimeError:
+            # clocks go forward at midnight: it begins there
+            begin = zone.localize(midnight, is_dst=False)
+        return begin.astimezone(pytz.utc).replace(tzinfo=None)
 
     def _to_user_day(self, moment):
         """The day of the user on which a naive UTC datetime falls, as text."""

@@ -1,4 +1,5 @@
 import json
+from datetime import date, datetime, timedelta
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -563,6 +564,28 @@ class TestFunnelReport(FunnelCase):
             as_of="2026-04-10 00:00:00",
         )
         self.assertEqual(report["total"]["size"], 2)
+
+    def test_day_whose_midnight_comes_twice_or_not_at_all(self):
+        for zone, begin, hours in (
+            # an hour after midnight the clock goes back to it
+            ("Atlantic/Azores", "2026-10-25 00:00:00", 25),
+            # the clock goes forward at midnight
+            ("America/Sao_Paulo", "2018-11-04 03:00:00", 23),
+        ):
+            day = begin[:10]
+            first = datetime.fromisoformat(begin)
+            last = first + timedelta(hours=hours, seconds=-1)
+            second = timedelta(seconds=1)
+            for moment in (first - second, first, last, last + second):
+                self._play([(str(moment), self.stage_new)], name=zone)
+            report = self.Lead.with_context(tz=zone).get_funnel_report(
+                [("name", "=", zone)],
+                {
+                    "date_from": day,
+                    "date_to": str(date.fromisoformat(day) + timedelta(days=1)),
+                },
+            )
+            self.assertEqual(report["total"]["size"], 2, zone)
 
     def test_default_period_is_the_last_twelve_months(self):
         with self.at("2026-11-21 12:00:00"):
