@@ -172,6 +172,8 @@ class SalesPace(models.Model):
             "date",
             "amount_company_currency_signed",
         ],
+        "res.company": ["currency_id"],
+        "res.currency.rate": ["currency_id", "company_id", "name", "rate"],
         "res.users": ["active", "sale_team_id"],
     }
 
