@@ -428,6 +428,31 @@ def series_steps(lives, funnel, rule):
     return steps
 
 
+def days_between(lives, funnel, rule):
+    """How long it took from each step to each later one.
+
+    :return: for each step but the last a list with a duration for each later step
+    """
+    reached = [(life, life.reached(funnel, rule)) for life in lives]
+    rows = []
+    for rank in range(len(funnel) - 1):
+        row = []
+        for later in range(rank + 1, len(funnel)):
+            both = [
+                (life, (stays[later].entered - stays[rank].entered) / DAY)
+                for life, stays in reached
+                if stays[rank] is not None and stays[later] is not None
+            ]
+            row.append(
+                {
+                    **durations([days for _life, days in both]),
+                    "domain": numbers(life for life, _days in both),
+                }
+            )
+        rows.append(row)
+    return rows
+
+
 def by_reason(lost):
     return {
         reason: [life for life in lost if life.last.reason == reason]

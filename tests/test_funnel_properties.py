@@ -322,6 +322,16 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
         answer = Answer(deals, funnel, lens, rule, zone, options)
         self.message = f"{question} {options} {self.deals}"
         self._check(report, answer, periods)
+        if lens in ("cohort", "closed"):
+            days = self.asker.get_funnel_days(domain, options)
+            # the deals of all pairs of steps take long to be searched
+            self.searched = self.random.choice(("days", None, None, None))
+            self._assert_same(
+                [row["days"] for row in days["rows"]],
+                answer.days(*periods[0]),
+                "days",
+                self.message,
+            )
 
     def _period(self, start, end):
         return {
@@ -470,6 +480,10 @@ class Answer:
         """What is set beside it: a snapshot is that of the end of the period."""
         question = self._question(start, end)
         return self._series(question, as_of=self._as_of_before(question))
+
+    def days(self, start, end):
+        lives = self._lives(self._question(start, end))
+        return reference.days_between(lives, self.funnel, self.rule)
 
     def _as_of_before(self, question):
         if self.lens == "snapshot":

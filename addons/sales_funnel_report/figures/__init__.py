@@ -5,6 +5,7 @@ dictionaries, what comes out too.
 """
 
 from .comparison import below_others, two_proportion_test
+from .days import days_between
 from .incidence import cumulative_incidence
 from .path import read_path
 from .rates import rate, shrunk_rate, wilson_interval
@@ -14,6 +15,7 @@ __all__ = [
     "below_others",
     "cohort_series",
     "cumulative_incidence",
+    "days_between",
     "duration",
     "flow_series",
     "rate",

@@ -12,6 +12,7 @@ from . import res_config_settings
 from . import sales_receivable_reminder
 from . import sales_receivable_reminder_line
 from . import crm_funnel_count
+from . import crm_funnel_count_days
 from . import crm_funnel_count_flow
 from . import crm_funnel_count_milestone
 from . import crm_funnel_count_snapshot

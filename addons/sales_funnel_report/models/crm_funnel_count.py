@@ -619,7 +619,13 @@ class CrmFunnelCount(models.AbstractModel):
 
     @api.model
     def _deals_query(
-        self, question, step=None, what=None, owner_id=None, lost_reason_id=None
+        self,
+        question,
+        step=None,
+        what=None,
+        owner_id=None,
+        lost_reason_id=None,
+        later_step=None,
     ):
         """The deals behind one figure, whoever asks.
 
@@ -629,12 +635,15 @@ class CrmFunnelCount(models.AbstractModel):
         :param int owner_id: only those that had this salesperson then (``False``:
             nobody)
         :param int lost_reason_id: only those lost for it (``False``: for none)
+        :param str later_step: key of another step, only those that reached it, too
         :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
         """
-        rank = self._rank_of(question, step)
-        if rank is None and step is not None:
+        rank, later = (self._rank_of(question, key) for key in (step, later_step))
+        if (rank is None and step) or (later is None and later_step):
             return SQL("(SELECT NULL::int WHERE FALSE)")
         conditions = []
+        if later is not None:
+            conditions.append(SQL("%s IS NOT NULL", SQL.identifier(f"reached_{later}")))
         owner = SQL("end_user_id" if what else "start_user_id")
         if rank is not None:
             owner = SQL.identifier(f"user_id_{rank}")

@@ -120,6 +120,26 @@ class CrmLead(models.Model):
 
     @api.model
     @api.readonly
+    def get_funnel_days(self, domain=None, options=None):
+        """How long it took from each step of a sales funnel to each later one.
+
+        :param domain: as :meth:`get_funnel_report` takes it
+        :param dict options: as :meth:`get_funnel_report` takes them, with the lens
+            ``cohort`` or ``closed``; all deals are taken together, whatever is
+            grouped or compared
+        :return: plain JSON: ``options`` as used and ``rows``, one for each step but
+            the last (``key``, ``name``, ``kind``, ``color``); its ``days`` have for
+            each later step ``key``, ``name``, ``n`` (deals that reached both by the
+            rule), ``mean``, ``median``, ``p80`` and ``p90`` (days between, ``None``
+            over nothing), and the ``domain`` of these deals, as a step has it
+        :rtype: dict
+        :raise UserError: for an unknown option, value or field, and for a lens that
+            is not of whole deals
+        """
+        return self.env["crm.funnel.report"]._get_days(domain, options)
+
+    @api.model
+    @api.readonly
     def get_funnel_view(self, domain=None, options=None):
         """The figures of a sales funnel and the shapes that show them.
 

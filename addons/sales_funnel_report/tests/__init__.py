@@ -1,6 +1,7 @@
 from . import test_demo
 from . import test_endings_in_history
 from . import test_figures
+from . import test_funnel_days
 from . import test_funnel_document
 from . import test_funnel_document_drawing
 from . import test_funnel_document_file

@@ -351,6 +351,45 @@ export function onFunnelReport(answer) {
     );
 }
 
+/** What `get_funnel_days` answers: nobody was won from Qualified. */
+export function makeDays(options) {
+    const cell = (key, name, median, n) => ({
+        key,
+        name,
+        ...duration(median, n),
+        domain: [["name", "=", `${name} after ${median}`]],
+    });
+    const step = { kind: "stage", color: 0 };
+    return {
+        options,
+        rows: [
+            {
+                ...step,
+                key: "stage:1",
+                name: "New",
+                days: [
+                    cell("stage:2", "Qualified", 3.5, 100),
+                    cell("stage:3", "Won", 14, 1),
+                ],
+            },
+            {
+                ...step,
+                key: "stage:2",
+                name: "Qualified",
+                days: [cell("stage:3", "Won", null, 0)],
+            },
+        ],
+    };
+}
+
+/**
+ * @param {(domain: Array, options: Object) => Object | Promise<Object>} answer the
+ *  days between steps for a question
+ */
+export function onFunnelDays(answer) {
+    onRpc("crm.lead", "get_funnel_days", ({ args }) => answer(args[0], args[1]));
+}
+
 /**
  * @param {string} choice a menu of the bar
  * @param {string} value the item of the menu

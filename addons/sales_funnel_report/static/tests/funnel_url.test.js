@@ -21,7 +21,9 @@ import { redirect } from "@web/core/utils/urls";
 import {
     chooseInBar,
     defineFunnelModels,
+    makeDays,
     makeReport,
+    onFunnelDays,
     onFunnelReport,
 } from "./funnel_test_helpers";
 
@@ -133,6 +135,22 @@ test("a copied address shows the same", async () => {
     });
     expect(".o_funnel_choose_measure.active").toHaveText("Amount");
     expect(".o_funnel_table").not.toHaveClass("visually-hidden");
+});
+
+test("the days between steps stay open, in the address and on the way back", async () => {
+    followQuestions();
+    onFunnelDays((domain, options) => makeDays(options));
+    await goTo("/odoo/sales-funnel");
+    await contains(".o_funnel_toggle_matrix").click();
+    expect(await getUrl()).toBe("/odoo/sales-funnel?days=1");
+
+    await goTo("/odoo/sales-funnel?days=1");
+    expect("button.o_funnel_matrix_cell").toHaveCount(2);
+    await contains("button.o_funnel_matrix_cell:first").click();
+    expect(".o_breadcrumb").toHaveText("Sales Funnel\nNew to Qualified: 100 deals");
+    await contains(".o_back_button, .breadcrumb-item a").click();
+    await animationFrame();
+    expect("button.o_funnel_matrix_cell").toHaveCount(2);
 });
 
 test("an address that makes no sense does no harm", async () => {

@@ -97,6 +97,42 @@ registry.category("web_tour.tours").add("sales_funnel_report_funnel", {
             run: "click",
         },
         {
+            content: "how long it took from step to step",
+            trigger: ".o_funnel_toggle_matrix",
+            run: "click",
+        },
+        {
+            content: "from the first step to the last one",
+            trigger:
+                ".o_funnel_matrix_total:contains('from New to Won: median 9 days')",
+        },
+        {
+            content: "Ada's two deals took two and three days",
+            trigger:
+                ".o_funnel_matrix_cell:contains('2.5'):contains('2 deals'):not(:contains('–'))",
+            run: "click",
+        },
+        {
+            trigger: ".o_breadcrumb .active:contains('New to Qualified: 2 deals')",
+        },
+        {
+            trigger: ".o_list_view .o_data_row:contains('D2')",
+            run() {
+                const rows = [...document.querySelectorAll(".o_list_view .o_data_row")];
+                if (rows.length !== 2) {
+                    throw new Error(`2 deals expected, ${rows.map(queryText)} found`);
+                }
+            },
+        },
+        {
+            trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
+            run: "click",
+        },
+        {
+            content: "they are still open",
+            trigger: ".o_funnel_matrix_total",
+        },
+        {
             content: "look at what is open now",
             trigger: ".o_funnel_choose_lens",
             run: "click",

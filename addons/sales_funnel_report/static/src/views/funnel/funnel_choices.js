@@ -55,7 +55,7 @@ export const RULES = {
         ),
     },
 };
-const LENSES_WITH_RULE = ["cohort", "closed"];
+export const LENSES_WITH_RULE = ["cohort", "closed"];
 
 /** What the width of a step stands for. */
 const MEASURES = {

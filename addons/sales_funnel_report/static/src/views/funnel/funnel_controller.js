@@ -48,6 +48,7 @@ export class FunnelController extends Component {
         this.writeUrl = useUrl(() => ({
             ...this.model.exportChoices(),
             isTableShown: this.state.isTableShown ? 1 : undefined,
+            areDaysShown: this.model.areDaysShown ? 1 : undefined,
             search: this.env.searchModel.exportFacets(),
         }));
         useHotkey("t", () => this.toggleTable());
@@ -64,6 +65,12 @@ export class FunnelController extends Component {
     toggleTable() {
         this.state.isTableShown = !this.state.isTableShown;
         this.writeUrl();
+    }
+
+    toggleDays() {
+        const answered = this.model.toggleDays();
+        this.writeUrl();
+        return answered;
     }
 
     /**

@@ -6,11 +6,27 @@ import {
     CHOICES_OF_DISPLAY,
     getOptions,
     getWidthField,
+    hasRule,
     readChoices,
 } from "./funnel_choices";
 
 /** The key of the context under which a favorite keeps the choices. */
 const CONTEXT_KEY = "funnel_choices";
+
+/**
+ * @param {Error} error
+ * @returns {string} what the server has to say to the reader
+ * @throws {Error} the same, when it is no word of the server to the reader
+ */
+function getMessage(error) {
+    if (
+        !(error instanceof RPCError) ||
+        !error.exceptionName?.startsWith("odoo.exceptions.")
+    ) {
+        throw error;
+    }
+    return error.data.message;
+}
 
 /**
  * Asks for the funnel report and keeps the answer. All figures and shapes come
@@ -24,14 +40,18 @@ export class FunnelModel extends Model {
      * @param {Object} [params.choices] those to go on with
      * @param {Object} [params.choicesOfContext] see {@link exportState}
      * @param {Object} [params.choicesOfUrl] they have the last word
+     * @param {boolean} [params.areDaysShown] whether the days between steps are
      */
     setup(params) {
         this.keepLast = new KeepLast();
+        this.keepLastDays = new KeepLast();
         this.resModel = params.resModel;
         this.defaults = params.defaults;
         this.choices = { ...(params.choices || params.defaults) };
         this.choicesOfContext = params.choicesOfContext || null;
         this.choicesOfUrl = params.choicesOfUrl;
+        this.areDaysShown = Boolean(params.areDaysShown);
+        this.days = { answer: null, error: null, isLoading: false };
         this.searchParams = null;
         this.funnels = null;
         this.answer = null;
@@ -47,7 +67,7 @@ export class FunnelModel extends Model {
         if (isFirst) {
             Object.assign(this.choices, this.choicesOfUrl);
         }
-        await this._fetch();
+        await Promise.all([this._fetch(), this._fetchDays()]);
     }
 
     /** @override */
@@ -69,12 +89,19 @@ export class FunnelModel extends Model {
         try {
             if (Object.keys(choices).some((key) => !CHOICES_OF_DISPLAY.includes(key))) {
                 const answered = this._fetch();
+                this._fetchDaysAndNotify();
                 this.notify();
                 await answered;
             }
         } finally {
             this.notify();
         }
+    }
+
+    /** Show the days between the steps, which are asked for only then, or hide them. */
+    async toggleDays() {
+        this.areDaysShown = !this.areDaysShown;
+        await this._fetchDaysAndNotify();
     }
 
     /**
@@ -101,6 +128,7 @@ export class FunnelModel extends Model {
         return {
             choices: { ...this.choices },
             choicesOfContext: this.choicesOfContext,
+            areDaysShown: this.areDaysShown,
         };
     }
 
@@ -171,13 +199,37 @@ export class FunnelModel extends Model {
             Object.assign(this, { answer, funnels, error: null, isLoading: false });
         } catch (error) {
             Object.assign(this, { answer: null, isLoading: false });
-            if (
-                !(error instanceof RPCError) ||
-                !error.exceptionName?.startsWith("odoo.exceptions.")
-            ) {
-                throw error;
-            }
-            this.error = error.data.message;
+            this.error = getMessage(error);
+        }
+    }
+
+    async _fetchDaysAndNotify() {
+        const answered = this._fetchDays();
+        this.notify();
+        try {
+            await answered;
+        } finally {
+            this.notify();
+        }
+    }
+
+    async _fetchDays() {
+        const { domain, options } = this.getQuestion();
+        if (!this.areDaysShown || !hasRule(options.lens)) {
+            return;
+        }
+        this.days.isLoading = true;
+        const { context } = this.searchParams;
+        try {
+            const answer = await this.keepLastDays.add(
+                this.orm.call(this.resModel, "get_funnel_days", [domain, options], {
+                    context,
+                })
+            );
+            this.days = { answer, error: null, isLoading: false };
+        } catch (error) {
+            this.days = { answer: null, error: null, isLoading: false };
+            this.days.error = getMessage(error);
         }
     }
 }

@@ -11,6 +11,7 @@ import {
     formatDifference,
     formatRate,
 } from "./funnel_format";
+import { FunnelMatrix } from "./funnel_matrix";
 import { getDays } from "./funnel_periods";
 import { describeBefore, describeBelow, describeDeals } from "./funnel_rows";
 import { FunnelTable } from "./funnel_table";
@@ -28,7 +29,7 @@ const SAMPLE_COLORS = ["step-1", "step-3", "step-6", "step-8"];
 
 export class FunnelRenderer extends Component {
     static template = "sales_funnel_report.FunnelRenderer";
-    static components = { FunnelDrawing, FunnelFigures, FunnelTable };
+    static components = { FunnelDrawing, FunnelFigures, FunnelMatrix, FunnelTable };
     static props = {
         answer: { type: [Object, { value: null }], optional: true },
         measure: String,
@@ -36,6 +37,10 @@ export class FunnelRenderer extends Component {
         error: { type: [String, { value: null }], optional: true },
         isLoading: Boolean,
         isTableShown: Boolean,
+        days: Object,
+        areDaysShown: Boolean,
+        onToggleDays: Function,
+        onChoose: Function,
         onOpen: Function,
     };
 

@@ -16,6 +16,7 @@ const NAMES = {
     compare: "compare",
     measure: "measure",
     isTableShown: "table",
+    areDaysShown: "days",
     search: "search",
 };
 
@@ -25,7 +26,8 @@ let written = {};
 /**
  * What a reloaded page or a copied link asks for.
  *
- * @returns {{choices: Object, isTableShown: boolean, search?: Array} | null}
+ * @returns {{choices: Object, isTableShown: boolean, areDaysShown: boolean,
+ *  search?: Array} | null}
  */
 export function readUrl() {
     const values = {};
@@ -41,6 +43,7 @@ export function readUrl() {
     return {
         choices: readChoices(values),
         isTableShown: Boolean(values.isTableShown),
+        areDaysShown: Boolean(values.areDaysShown),
         search: readSearch(values.search),
     };
 }
@@ -57,8 +60,8 @@ function readSearch(text) {
 /**
  * Keep in the address what is shown.
  *
- * @param {() => Object} getState the choices that are no defaults, `isTableShown`
- *  and `search`
+ * @param {() => Object} getState the choices that are no defaults, `isTableShown`,
+ *  `areDaysShown` and `search`
  * @returns {() => void} to call when a choice has changed
  */
 export function useUrl(getState) {

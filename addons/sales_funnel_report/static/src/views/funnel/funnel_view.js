@@ -21,7 +21,7 @@ export const funnelView = {
         const { choices: defaults, title } = new view.ArchParser().parse(arch);
         const url = updateActionState && !state ? readUrl() : null;
         const kept = url
-            ? { choicesOfUrl: url.choices }
+            ? { choicesOfUrl: url.choices, areDaysShown: url.areDaysShown }
             : state?.funnel || globalState?.funnel;
         return {
             ...genericProps,
