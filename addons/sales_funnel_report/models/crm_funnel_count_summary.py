@@ -475,9 +475,13 @@ class CrmFunnelCount(models.AbstractModel):
             return SQL("deal.id IN %s", deals)
         summary = self.env["crm.lead.stage.summary"].with_context(active_test=False)
         query = Query(self.env, "deal", SQL.identifier(summary._table))
+        alone = query.from_clause
         # sudo: as in Odoo itself, what a record rule looks at needs no right
         for domain, model in ((asked, summary), (rules, summary.sudo())):
             query.add_where(domain.optimize_full(model)._to_sql(model, "deal", query))
+        if query.from_clause != alone:
+            # it looks at the teams, users or companies themselves
+            return SQL("deal.id IN %s", query.subselect())
         return query.where_clause
 
     def _is_known_to_summary(self, domain):

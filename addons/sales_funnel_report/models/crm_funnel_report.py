@@ -33,6 +33,10 @@ OPTIONS = {
 }
 OWNER_OF_STEP = "stage_user_id"
 
+# What is no slip of the pen: years as they are written, and a hundred years in days.
+FIRST_YEAR, LAST_YEAR = 1000, 9998
+MOST_DAYS = 36525
+
 
 class CrmFunnelReport(models.AbstractModel):
     """From a question in words to the figures of the funnel.
@@ -200,7 +204,7 @@ class CrmFunnelReport(models.AbstractModel):
 
     def _read_day(self, option, value):
         try:
-            return datetime.strptime(value, "%Y-%m-%d").date()
+            return self._check_year(datetime.strptime(value, "%Y-%m-%d")).date()
         except (TypeError, ValueError) as error:
             raise self._bad_value(
                 option, value, self.env._("a day such as 2026-01-31")
@@ -247,12 +251,18 @@ class CrmFunnelReport(models.AbstractModel):
             return fields.Datetime.to_string(fields.Datetime.now())
         try:
             return fields.Datetime.to_string(
-                datetime.strptime(as_of, "%Y-%m-%d %H:%M:%S")
+                self._check_year(datetime.strptime(as_of, "%Y-%m-%d %H:%M:%S"))
             )
         except (TypeError, ValueError) as error:
             raise self._bad_value(
                 "as_of", as_of, self.env._("a moment such as 2026-01-31 23:59:59")
             ) from error
+
+    def _check_year(self, moment):
+        """:raise ValueError: in a year that nobody means"""
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise ValueError(moment.year)
+        return moment
 
     def _read_days(self, options, option):
         value = options.get(option)
@@ -260,6 +270,12 @@ class CrmFunnelReport(models.AbstractModel):
             return None
         if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
             raise self._bad_value(option, value, self.env._("a positive whole number"))
+        if value > MOST_DAYS:
+            raise self._bad_value(
+                option,
+                value,
+                self.env._("a whole number up to %(most)s", most=MOST_DAYS),
+            )
         return value
 
     def _read_groupby(self, spec):
@@ -269,6 +285,7 @@ class CrmFunnelReport(models.AbstractModel):
         try:
             query = leads._search(Domain.FALSE)
             leads._read_group_groupby(leads._table, spec, query)
+            self._check_granularity(leads, spec)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._bad_value(
                 "groupby",
@@ -276,6 +293,22 @@ class CrmFunnelReport(models.AbstractModel):
                 self.env._("a field of the deal, a date with a part such as :month"),
             ) from error
         return spec
+
+    def _check_granularity(self, leads, spec):
+        """Of what Odoo refuses only when it has found something.
+
+        :raise ValueError: a day has no such part, or none is given
+        """
+        path, _colon, part = spec.partition(":")
+        name, _dot, property_name = path.partition(".")
+        kind = leads._fields[name].type
+        if kind == "properties" and property_name:
+            definition = leads.get_property_definition(path)
+            kind = definition.get("type")
+        if kind == "date" and part in ("", "hour"):
+            raise ValueError(spec)
+        if kind == "datetime" and not part:
+            raise ValueError(spec)
 
     # ------------------------------------------------------------
     # QUESTION
@@ -566,6 +599,10 @@ class CrmFunnelReport(models.AbstractModel):
             leads = self.env["crm.lead"].with_context(active_test=False)
             query = leads._search(domain)
             group_sql = leads._read_group_groupby(leads._table, spec, query)
+            field = leads._fields.get(spec)
+            if field and field.type in ("char", "text", "html"):
+                # no filter of Odoo tells an empty text from none
+                group_sql = SQL("NULLIF(%s, '')", group_sql)
             member = query.select(
                 SQL("DISTINCT %s AS lead_id", SQL.identifier(leads._table, "id")),
                 SQL("%s AS grp", group_sql),
@@ -627,11 +664,11 @@ class CrmFunnelReport(models.AbstractModel):
         if all(examples):
             # one deal of each group tells of the group as well as all do
             domain = Domain("id", "in", examples)
-        rows = [
-            row
-            for row in leads._read_group(domain, [spec])
-            if row[0] in counts_by_value
-        ]
+        values = dict.fromkeys(
+            False if isinstance(value, str) and not value else value
+            for (value,) in leads._read_group(domain, [spec])
+        )
+        rows = [(value,) for value in values if value in counts_by_value]
         formatted = leads._web_read_group_format((spec,), (), rows)
         return [
             (

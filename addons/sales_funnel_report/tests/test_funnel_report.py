@@ -605,6 +605,7 @@ class TestFunnelReport(FunnelCase):
         deals["D1"].tag_ids = red | blue
         deals["D2"].tag_ids = red
         deals["D3"].priority = "2"
+        deals["D4"].city, deals["D5"].city = "Athens", ""
         self.team.lead_properties_definition = [
             {"name": "size", "type": "char", "string": "Size"}
         ]
@@ -613,6 +614,8 @@ class TestFunnelReport(FunnelCase):
         for spec, expected in {
             "tag_ids": {"red": 2, "blue": 1, "None": 3},
             "priority": {"Low": 4, "High": 1},
+            # an empty text is none
+            "city": {"Athens": 1, "None": 4},
             "type": {"Opportunity": 5},
             "active": {"Yes": 2, "No": 3},
             "create_date:month": {"January 2026": 5},
@@ -873,6 +876,45 @@ class TestFunnelReport(FunnelCase):
                     step["count"],
                 )
 
+    def test_rules_and_filters_that_look_at_the_team_or_the_company(self):
+        self._worked_example()
+        self.team.user_id = self.user_b
+        company = self.env.company
+        lead = self.Lead.with_user(self.user_all)
+        self.assertEqual(
+            self._report(
+                lead=lead,
+                domain=[
+                    "|",
+                    ("company_id", "=", False),
+                    ("company_id", "child_of", company.ids),
+                ],
+            )["total"]["size"],
+            5,
+        )
+        rule = self.env["ir.rule"].create(
+            {
+                "name": "Deals of teams",
+                "model_id": self.env.ref("crm.model_crm_lead").id,
+            }
+        )
+        for domain, size in (
+            ([("team_id.user_id", "=", self.user_b.id)], 5),
+            ([("team_id.user_id", "=", self.user_a.id)], 0),
+            ([("user_id.partner_id.name", "=", "Ada")], 2),
+        ):
+            rule.domain_force = repr(domain)
+            with self.subTest(domain):
+                report = self._report(lead=lead, groupby="user_id")
+                self.assertEqual(report["total"]["size"], size)
+                for step in report["total"]["steps"]:
+                    self.assertEqual(
+                        lead.with_context(active_test=False).search_count(
+                            step["domain"]
+                        ),
+                        step["count"],
+                    )
+
     def test_other_company_is_not_counted(self):
         company = self.env["res.company"].create({"name": "Abroad"})
         self._play(
@@ -895,6 +937,14 @@ class TestFunnelReport(FunnelCase):
     # ------------------------------------------------------------
 
     def test_wrong_options_are_named(self):
+        self.team.lead_properties_definition = [
+            {"name": "begin", "type": "date", "string": "Begin"}
+        ]
+        self._play(
+            [("2026-11-01 09:00:00", self.stage_new)],
+            date_deadline="2026-11-02",
+            lead_properties={"begin": "2026-11-01"},
+        )
         for options, named in (
             ({"colour": "red"}, "colour"),
             ({"lens": "magnifier"}, "magnifier"),
@@ -915,6 +965,12 @@ class TestFunnelReport(FunnelCase):
             ({"groupby": "shoe_size"}, "shoe_size"),
             ({"groupby": "create_date"}, "create_date"),
             ({"groupby": "create_date:fortnight"}, "fortnight"),
+            ({"groupby": "date_deadline:hour"}, "date_deadline:hour"),
+            ({"groupby": "lead_properties.begin"}, "lead_properties.begin"),
+            ({"date_from": "0026-01-01"}, "0026-01-01"),
+            ({"as_of": "0026-01-01 00:00:00"}, "0026-01-01"),
+            ({"window_days": 10**12}, "window_days"),
+            ({"horizon_days": 10**12}, "horizon_days"),
             ({"groupby": "lead_properties"}, "lead_properties"),
             ({"groupby": ["user_id"]}, "user_id"),
             ({"groupby": "message_ids"}, "message_ids"),
