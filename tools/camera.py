@@ -24,6 +24,10 @@ DRAWN = ".o_funnel_drawing"
 DESK = {"width": 1280, "height": 960, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 390, "height": 1688, "deviceScaleFactor": 2, "mobile": True}
 
+TALL = {**DESK, "height": 1500}
+LIST = {**DESK, "height": 720}
+LINES, PIVOT, CHART = ".o_data_row", ".o_pivot tbody", ".o_graph_renderer canvas"
+
 # Name, user, address, what has to be there, screen.
 PICTURES = [
     ("came-in", "admin", FUNNEL, DRAWN, DESK),
@@ -35,6 +39,13 @@ PICTURES = [
         f"{FUNNEL}?period=last_quarter&compare=before",
         *(DRAWN, DESK),
     ),
+    # the second of the two that ship
+    ("lead-to-cash", "admin", f"{FUNNEL}?funnel=2", DRAWN, TALL),
+    ("order-to-cash", "admin", "/odoo/order-to-cash", LINES, LIST),
+    ("receivables", "admin", "/odoo/receivables", LINES, LIST),
+    ("at-risk", "admin", "/odoo/at-risk", LINES, LIST),
+    ("sales-pace", "admin", "/odoo/sales-pace", PIVOT, LIST),
+    ("touches", "admin", "/odoo/touches-until-won", CHART, LIST),
     ("phone", "admin", FUNNEL, DRAWN, PHONE),
     ("russian", "ru", FUNNEL, DRAWN, DESK),
 ]
