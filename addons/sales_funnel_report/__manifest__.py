@@ -43,6 +43,9 @@
     ],
     "demo": ["demo/crm_lead_demo.xml"],
     "assets": {
+        "web.assets_backend": [
+            "sales_funnel_report/static/src/services/*",
+        ],
         "web.assets_backend_lazy": [
             "sales_funnel_report/static/src/views/as_of/**/*",
             "sales_funnel_report/static/src/cog_menu/*",

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "@odoo/hoot";
-import { queryAllTexts } from "@odoo/hoot-dom";
+import { manuallyDispatchProgrammaticEvent, queryAllTexts } from "@odoo/hoot-dom";
 import { animationFrame, Deferred, mockDate, runAllTimers } from "@odoo/hoot-mock";
 import {
     contains,
@@ -17,6 +17,7 @@ import {
 import { browser } from "@web/core/browser/browser";
 import { router, startRouter } from "@web/core/browser/router";
 import { redirect } from "@web/core/utils/urls";
+import { funnelBreadcrumbsService } from "@sales_funnel_report/services/funnel_breadcrumbs_service";
 
 import {
     chooseInBar,
@@ -69,6 +70,13 @@ function followQuestions() {
     });
 }
 
+/** What the web client does with an address when it starts. */
+function restartRouter(url) {
+    redirect(url);
+    startRouter();
+    router.hideKeyFromUrl("globalState");
+}
+
 /** Come to an address from elsewhere, the first time by loading the page. */
 async function goTo(url) {
     const isLoaded = document.querySelector(".o_web_client");
@@ -76,8 +84,7 @@ async function goTo(url) {
         await getService("action").doAction(3, { clearBreadcrumbs: true });
         await runAllTimers();
     }
-    redirect(url);
-    startRouter();
+    restartRouter(url);
     await (isLoaded ? getService("action").loadState() : mountWebClient());
     await animationFrame();
     await animationFrame();
@@ -281,6 +288,96 @@ test("back from the deals brings back what was chosen, where it was", async () =
     expect(".o_funnel_table").not.toHaveClass("visually-hidden");
     expect(document.querySelector(".o_content").scrollTop).toBe(40);
     expect.verifySteps(["2026-01-01"]);
+});
+
+// ------------------------------------------------------------
+// Back to the funnel when the page of the deals was reloaded
+// ------------------------------------------------------------
+
+/** What the web client does when the page is loaded, with all that it has kept. */
+async function reload() {
+    await runAllTimers();
+    manuallyDispatchProgrammaticEvent(window, "pagehide");
+    funnelBreadcrumbsService.start();
+    restartRouter(browser.location.href);
+    await getService("action").loadState();
+    await animationFrame();
+}
+
+test("the breadcrumb keeps what was chosen, however often the deals are reloaded", async () => {
+    followQuestions();
+    onFunnelDays((domain, options) => makeDays(options));
+    await goTo("/odoo/sales-funnel");
+    await chooseInBar("period", "this_year");
+    await contains("[data-measure=amount]").click();
+    await contains(".o_funnel_toggle_table").click();
+    await contains(".o_funnel_toggle_matrix").click();
+    await toggleSearchBarMenu();
+    await toggleMenuItem("Bakeries");
+    await toggleMenuItem("Salesperson");
+    const asked = question;
+    await contains(".o_funnel_step:contains(Qualified)").click();
+    const url = await getUrl();
+    expect(url).toBe("/odoo/sales-funnel/crm.lead");
+
+    for (let times = 0; times < 3; times++) {
+        question = null;
+        await reload();
+        expect(await getUrl()).toBe(url);
+        expect(".o_list_view").toHaveCount(1);
+        expect(".o_breadcrumb").toHaveText("Sales Funnel\nQualified: 100 deals");
+        expect(question).toBe(null);
+    }
+
+    await contains(".o_back_button, .breadcrumb-item a").click();
+    await animationFrame();
+    expect(question).toEqual(asked);
+    expect(queryAllTexts(".o_searchview_facet")).toEqual(["Bakeries", "Salesperson"]);
+    expect(".o_funnel_choose_period").toHaveText("This Year");
+    expect(".o_funnel_choose_measure.active").toHaveText("Amount");
+    expect(".o_funnel_table").not.toHaveClass("visually-hidden");
+    expect("button.o_funnel_matrix_cell").toHaveCount(2);
+    const { searchParams } = new URL(await getUrl(), browser.location.origin);
+    expect(searchParams.get("period")).toBe("this_year");
+});
+
+test("what another funnel had shown is not handed on", async () => {
+    followQuestions();
+    await goTo("/odoo/sales-funnel");
+    await chooseInBar("lens", "closed");
+    await contains(".o_funnel_step:contains(Qualified)").click();
+    await reload();
+    // the funnel anew, and its deals
+    await getService("action").doAction(1, { clearBreadcrumbs: true });
+    await contains(".o_funnel_step:contains(Qualified)").click();
+    await reload();
+    await contains(".o_back_button, .breadcrumb-item a").click();
+    await animationFrame();
+    expect(question.options.lens).toBe("cohort");
+});
+
+test("a default filter that was removed stays so in the breadcrumb", async () => {
+    followQuestions();
+    await goTo("/odoo/action-2");
+    await contains(".o_facet_remove").click();
+    await contains(".o_funnel_step:contains(Qualified)").click();
+    await reload();
+    await contains(".o_back_button, .breadcrumb-item a").click();
+    await animationFrame();
+    expect(question.domain).toEqual([]);
+    expect(".o_searchview_facet").toHaveCount(0);
+});
+
+test("what was not chosen is the default in the breadcrumb", async () => {
+    followQuestions();
+    await goTo("/odoo/action-2");
+    await contains(".o_funnel_step:contains(Qualified)").click();
+    await reload();
+    await contains(".o_back_button, .breadcrumb-item a").click();
+    await animationFrame();
+    expect(question.domain).toEqual([["name", "=", "Bakery"]]);
+    expect(queryAllTexts(".o_searchview_facet")).toEqual(["Bakeries"]);
+    expect(await getUrl()).toBe("/odoo/action-2");
 });
 
 // ------------------------------------------------------------

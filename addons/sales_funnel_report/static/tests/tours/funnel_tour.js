@@ -3,6 +3,17 @@ import { queryText } from "@odoo/hoot-dom";
 
 const QUALIFIED = ".o_funnel_row:has(.o_funnel_step:contains('Qualified'))";
 
+/** @param {string} trigger what the page shows */
+function reloadTwice(trigger) {
+    const reload = {
+        content: "reload the page",
+        trigger,
+        run: () => window.location.reload(),
+        expectUnloadPage: true,
+    };
+    return [reload, reload, { trigger }];
+}
+
 /** Menu → funnel → filter → the deals of a step → back. */
 registry.category("web_tour.tours").add("sales_funnel_report_funnel", {
     steps: () => [
@@ -63,6 +74,7 @@ registry.category("web_tour.tours").add("sales_funnel_report_funnel", {
                 }
             },
         },
+        ...reloadTwice(".o_list_view .o_data_row:contains('D2')"),
         {
             content: "go back",
             trigger: ".o_back_button, .breadcrumb-item:not(.active) a",

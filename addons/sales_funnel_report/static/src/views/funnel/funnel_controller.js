@@ -39,20 +39,30 @@ export class FunnelController extends Component {
         useSetupAction({
             rootRef: useRef("root"),
             getContext: () => this.model.getContext(),
-            getGlobalState: () => ({ funnel: this.model.exportState() }),
-            getLocalState: () => ({
-                funnel: this.model.exportState(),
-                isTableShown: this.state.isTableShown,
-            }),
+            getGlobalState: () => ({ funnel: this.exportState() }),
+            getLocalState: () => ({ funnel: this.exportState() }),
         });
-        this.writeUrl = useUrl(() => ({
-            ...this.model.exportChoices(),
-            isTableShown: this.state.isTableShown ? 1 : undefined,
-            areDaysShown: this.model.areDaysShown ? 1 : undefined,
-            search: this.env.searchModel.exportFacets(),
-        }));
+        this.writeUrl = useUrl(
+            () => ({
+                ...this.model.exportChoices(),
+                isTableShown: this.state.isTableShown ? 1 : undefined,
+                areDaysShown: this.model.areDaysShown ? 1 : undefined,
+                search: this.env.searchModel.exportFacets(),
+            }),
+            () => ({
+                funnel: {
+                    ...this.exportState(),
+                    facets: this.env.searchModel.exportFacets(),
+                },
+            })
+        );
         useHotkey("t", () => this.toggleTable());
         this.searchBarToggler = useSearchBarToggler();
+    }
+
+    /** @returns {Object} what it takes to show the same again */
+    exportState() {
+        return { ...this.model.exportState(), isTableShown: this.state.isTableShown };
     }
 
     /** @param {Object} choices those that change */

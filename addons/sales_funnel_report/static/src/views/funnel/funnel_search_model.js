@@ -1,7 +1,7 @@
 import { pick } from "@web/core/utils/objects";
 import { SearchModel } from "@web/search/search_model";
 
-import { readUrl } from "./funnel_url";
+import { readSearch, readUrl } from "./funnel_url";
 
 /** What a query element says beside its search item. */
 const QUERY_KEYS = ["autocompleteValue", "generatorId", "intervalId"];
@@ -11,7 +11,9 @@ export class FunnelSearchModel extends SearchModel {
     /** @override */
     async load(config) {
         const isInAction = Boolean(this.env.__getGlobalState__);
-        const facets = isInAction && readUrl()?.search;
+        const facets =
+            isInAction &&
+            (readUrl()?.search || readSearch(config.globalState?.funnel?.facets));
         await super.load(facets ? { ...config, state: null } : config);
         this.isDefaultQuery = !facets && !config.state;
         if (facets) {

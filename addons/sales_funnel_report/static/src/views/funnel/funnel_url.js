@@ -48,7 +48,11 @@ export function readUrl() {
     };
 }
 
-function readSearch(text) {
+/**
+ * @param {string | undefined} text see `FunnelSearchModel.exportFacets`
+ * @returns {Object[] | undefined}
+ */
+export function readSearch(text) {
     try {
         const search = JSON.parse(text);
         return Array.isArray(search) ? search : undefined;
@@ -58,15 +62,23 @@ function readSearch(text) {
 }
 
 /**
- * Keep in the address what is shown.
+ * Keep in the address what is shown, and in the breadcrumb what it takes to show it
+ * again: of a breadcrumb that was there before the page was reloaded, the web client
+ * hands over the `globalState` alone.
  *
  * @param {() => Object} getState the choices that are no defaults, `isTableShown`,
  *  `areDaysShown` and `search`
+ * @param {() => Object} getGlobalState
  * @returns {() => void} to call when a choice has changed
  */
-export function useUrl(getState) {
+export function useUrl(getState, getGlobalState) {
     const component = useComponent();
+    let globalState = {};
     const write = () => {
+        const newGlobalState = getGlobalState();
+        if (JSON.stringify(newGlobalState) !== JSON.stringify(globalState)) {
+            globalState = newGlobalState;
+        }
         const state = getState();
         const keys = Object.keys(NAMES);
         // what is not defined is not in the text
@@ -74,9 +86,10 @@ export function useUrl(getState) {
             Object.fromEntries(keys.map((key) => [key, state[key]]))
         );
         written = { component, text };
-        component.props.updateActionState?.(
-            Object.fromEntries(keys.map((key) => [NAMES[key], state[key]]))
-        );
+        component.props.updateActionState?.({
+            ...Object.fromEntries(keys.map((key) => [NAMES[key], state[key]])),
+            globalState,
+        });
     };
     onWillStart(write);
     onWillUpdateProps(write);

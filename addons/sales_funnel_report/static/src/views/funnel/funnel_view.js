@@ -20,15 +20,15 @@ export const funnelView = {
         const { arch, globalState, resModel, state, updateActionState } = genericProps;
         const { choices: defaults, title } = new view.ArchParser().parse(arch);
         const url = updateActionState && !state ? readUrl() : null;
-        const kept = url
-            ? { choicesOfUrl: url.choices, areDaysShown: url.areDaysShown }
-            : state?.funnel || globalState?.funnel;
+        const { isTableShown = false, ...kept } = url
+            ? { ...url, choices: undefined, choicesOfUrl: url.choices }
+            : state?.funnel || globalState?.funnel || {};
         return {
             ...genericProps,
             Model: view.Model,
             Renderer: view.Renderer,
             modelParams: { resModel, defaults, ...kept },
-            isTableShown: state?.isTableShown ?? url?.isTableShown ?? false,
+            isTableShown,
             title,
         };
     },
