@@ -87,10 +87,18 @@ class TestFunnelTour(FunnelCase, HttpCase):
         def day(number):
             return today - timedelta(days=60 - number)
 
-        self._play(
+        deal = self._play(
             [(day(1), new), (day(3), qualified), (day(6), proposition), (day(10), won)],
             name="D1",
             **ada,
+        )
+        deal.write(
+            {
+                "date_ordered": day(10),
+                "date_invoiced": day(12).date(),
+                "date_paid": day(20).date(),
+                "amount_paid": 1250,
+            }
         )
         self._play(
             [(day(2), new), (day(5), proposition), (day(8), "lost")], name="D2", **ada

@@ -2,6 +2,8 @@ import { registry } from "@web/core/registry";
 import { queryText } from "@odoo/hoot-dom";
 
 const QUALIFIED = ".o_funnel_row:has(.o_funnel_step:contains('Qualified'))";
+const PAID =
+    ".o_funnel_row:has(.o_funnel_step:contains('Paid')) .o_funnel_value:contains('1,250')";
 
 /** @param {string} trigger what the page shows */
 function reloadTwice(trigger) {
@@ -181,6 +183,49 @@ registry.category("web_tour.tours").add("sales_funnel_report_funnel", {
         {
             trigger: ".dropdown-item[data-lens=cohort]",
             run: "click",
+        },
+        {
+            content: "the other funnel: what documents prove",
+            trigger: ".o_funnel_choose_funnel",
+            run: "click",
+        },
+        {
+            trigger: ".dropdown-item:contains('Lead to Cash')",
+            run: "click",
+        },
+        {
+            content: "one of the five has paid",
+            trigger: PAID,
+        },
+        {
+            content: "see who",
+            trigger: ".o_funnel_step:contains('Paid')",
+            run: "click",
+        },
+        {
+            trigger: ".o_breadcrumb .active:contains('Paid: 1 deal')",
+        },
+        {
+            trigger: ".o_list_view .o_data_row:contains('D1')",
+        },
+        {
+            trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
+            run: "click",
+        },
+        {
+            content: "it is still the other funnel",
+            trigger: PAID,
+        },
+        {
+            trigger: ".o_funnel_choose_funnel:contains('Lead to Cash')",
+            run: "click",
+        },
+        {
+            trigger: ".dropdown-item:contains('Pipeline')",
+            run: "click",
+        },
+        {
+            trigger: QUALIFIED,
         },
         {
             content: "group by salesperson, from the pipeline's own menu",
