@@ -541,6 +541,7 @@ def snapshot(deals, stages, funnel, as_of, among=None):
     ]
     share_won = rate(sum(life.outcome == "won" for life in over), len(over))
     steps = []
+    all_stuck = []
     for rank, step in enumerate(funnel):
         here = [life for life in standing if life.last.stage in step]
         had_reached = [
@@ -561,6 +562,7 @@ def snapshot(deals, stages, funnel, as_of, among=None):
         if finished:
             limit = percentile(finished, 0.9)
             stuck = [life for life, age in zip(here, ages, strict=True) if age > limit]
+        all_stuck += stuck
         steps.append(
             {
                 "count": len(here),
@@ -581,7 +583,7 @@ def snapshot(deals, stages, funnel, as_of, among=None):
         "weighted_amount": None
         if share_won is None
         else sum(step["weighted_amount"] for step in steps),
-        "stuck": sum(step["stuck"] for step in steps),
-        "domains": {"size": numbers(standing)},
+        "stuck": len(all_stuck),
+        "domains": {"size": numbers(standing), "stuck": numbers(all_stuck)},
         "steps": steps,
     }

@@ -84,7 +84,8 @@ class CrmFunnelCount(models.AbstractModel):
     ):
         """See ``crm.funnel.count``.
 
-        :param float longer_than: only those that are there for more days
+        :param longer_than: only those that are there for more days: a number, or
+            without a step a number for each key of one
         """
         if question["lens"] != "snapshot":
             return super()._deals_query(question, step, what, owner_id, **details)
@@ -92,7 +93,8 @@ class CrmFunnelCount(models.AbstractModel):
         if step is not None:
             conditions.append(SQL("rank = %s", self._rank_of(question, step)))
         if what == "stuck":
-            conditions.append(SQL("days > %s", longer_than))
+            limits = longer_than if step is None else {step: longer_than}
+            conditions.append(self._stuck_sql(question, limits or {}))
         if owner_id is not None:
             conditions.append(
                 SQL("user_id IS NOT DISTINCT FROM %s::int", owner_id or None)
@@ -102,6 +104,17 @@ class CrmFunnelCount(models.AbstractModel):
             self._standing_query(question),
             SQL(" AND ").join(conditions),
         )
+
+    def _stuck_sql(self, question, limits):
+        """Whether a deal stands in a step for too long.
+
+        :param dict limits: days by key of the step
+        """
+        conditions = [
+            SQL("(rank = %s AND days > %s)", self._rank_of(question, key), days)
+            for key, days in limits.items()
+        ]
+        return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
 
     def _standing_query(self, question, deals=None):
         """The deals open at ``as_of``, each with the step in which it stands.

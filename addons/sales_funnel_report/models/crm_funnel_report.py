@@ -448,6 +448,15 @@ class CrmFunnelReport(models.AbstractModel):
             what or "size": self._get_domain(question, domain, None, what, owner_id)
             for what in (None, *ends)
         }
+        if question["lens"] == "snapshot":
+            series["domains"]["stuck"] = self._get_domain(
+                question,
+                domain,
+                None,
+                "stuck",
+                owner_id,
+                longer_than=self._limits(question),
+            )
         for rank, step in enumerate(series["steps"]):
             place = (question, domain, step["key"])
             step["domain"] = self._get_domain(*place, owner_id=owner_id)
@@ -464,6 +473,14 @@ class CrmFunnelReport(models.AbstractModel):
                     *place, "stuck", owner_id, longer_than=limit
                 )
         return series
+
+    def _limits(self, question):
+        """:return: by key of the step, the days after which a deal is stuck there"""
+        limits = {
+            step["key"]: question["past"]["steps"][rank]["stuck_days"]
+            for rank, step in enumerate(question["steps"])
+        }
+        return {key: days for key, days in limits.items() if days is not None}
 
     def _name_lost_reasons(self, series):
         reasons = [

@@ -347,7 +347,27 @@ class TestFunnelReport(FunnelCase):
         self.assertEqual(
             leads.search(total["steps"][1]["domains"]["stuck"]), deals["D3"]
         )
+        self.assertEqual(leads.search(total["domains"]["stuck"]), deals["D3"])
         self.assertEqual(leads.search(total["steps"][1]["domain"]), deals["D3"])
+
+    def test_what_is_stuck_is_found_as_a_whole(self):
+        self._worked_example()
+        for _number in range(2):
+            # longer in New than D1 to D5 were
+            self._play([("2026-01-20 09:00:00", self.stage_new)])
+        leads = self.Lead.with_context(active_test=False)
+        for groupby in (None, "user_id", "stage_user_id"):
+            report = self._report(lens="snapshot", groupby=groupby)
+            total = report["total"]
+            self.assertEqual(self._column(total, "stuck"), [2, 1, 0, 0])
+            whole = [total, *(group["series"] for group in report["groups"])]
+            for series in whole:
+                for what, domain in series["domains"].items():
+                    self.assertEqual(leads.search_count(domain), series[what], what)
+        # nothing was over then, so that nothing is known of what is long
+        total = self._report(lens="snapshot", as_of="2026-01-01 12:00:00")["total"]
+        self.assertEqual((total["size"], total["stuck"]), (1, 0))
+        self.assertEqual(leads.search_count(total["domains"]["stuck"]), 0)
 
     def test_snapshot_of_groups_adds_up(self):
         self._worked_example()

@@ -175,6 +175,7 @@ export function makeFlowSeries() {
         size: 10,
         entered: 18,
         amount: 1800,
+        domains: makeDomains("all", ["size"]),
         steps: [
             {
                 key: "stage:1",
@@ -221,6 +222,7 @@ export function makeSnapshotSeries() {
         amount: 3000,
         weighted_amount: 900,
         stuck: 4,
+        domains: makeDomains("all", ["size", "stuck"]),
         steps: [
             {
                 key: "stage:1",

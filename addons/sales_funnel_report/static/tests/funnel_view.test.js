@@ -551,6 +551,38 @@ test("what passed through shows what became of it", async () => {
     ]);
 });
 
+test("each figure of what passed through opens its deals", async () => {
+    stepOnOpen();
+    onFunnelReport((domain, options) => makeReport({}, options));
+    await mountView({ ...FUNNEL, arch: `<funnel lens="flow"/>` });
+    for (const figure of ["size", "entered", "amount"]) {
+        await contains(`.o_funnel_figure_${figure} button`).click();
+    }
+    const all = [["name", "=", "all size"]];
+    expect.verifySteps([
+        ["Deals: 10", all],
+        ["Entries: 18 (10 deals)", all],
+        ["Amount: $\u00a01,800 (10 deals)", all],
+    ]);
+});
+
+test("each figure of what is open opens its deals, the stuck ones too", async () => {
+    stepOnOpen();
+    onFunnelReport((domain, options) => makeReport({}, options));
+    await mountView({ ...FUNNEL, arch: `<funnel lens="snapshot"/>` });
+    for (const figure of ["size", "amount", "weighted_amount", "stuck"]) {
+        await contains(`.o_funnel_figure_${figure} button`).click();
+    }
+    expect(".o_funnel_figure_stuck button").toHaveAttribute("aria-label", "Stuck: 4");
+    const all = [["name", "=", "all size"]];
+    expect.verifySteps([
+        ["Open deals: 30", all],
+        ["Amount: $\u00a03,000 (30 deals)", all],
+        ["Expected money: $\u00a0900 (30 deals)", all],
+        ["Stuck: 4", [["name", "=", "all stuck"]]],
+    ]);
+});
+
 test("what is open shows expected money, age and what is stuck", async () => {
     stepOnOpen();
     onFunnelReport((domain, options) => makeReport({}, options));

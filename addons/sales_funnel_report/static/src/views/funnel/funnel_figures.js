@@ -9,7 +9,7 @@ import {
     formatInterval,
     formatRate,
 } from "./funnel_format";
-import { describeBefore } from "./funnel_rows";
+import { describeBefore, describeDeals } from "./funnel_rows";
 
 /** The figures of a set of deals as a whole, above its funnel. */
 export class FunnelFigures extends Component {
@@ -34,9 +34,8 @@ export class FunnelFigures extends Component {
         return figures[this.props.lens]();
     }
 
-    open(figure) {
-        const { label, value } = figure;
-        this.props.onOpen({ name: `${label}: ${value}`, domain: figure.domain });
+    open({ domain, name }) {
+        this.props.onOpen({ domain, name });
     }
 
     // ------------------------------------------------------------
@@ -46,10 +45,12 @@ export class FunnelFigures extends Component {
     /** A figure with what it was before. */
     _make(key, label, type, get = (series) => series[key]) {
         const { compare, currencyId, series } = this.props;
+        const value = formatFigure(type, get(series), currencyId);
         const figure = {
             key,
             label,
-            value: formatFigure(type, get(series), currencyId),
+            value,
+            name: `${label}: ${value}`,
             domain: type === "count" && series.domains?.[key],
         };
         if (compare) {
@@ -58,6 +59,20 @@ export class FunnelFigures extends Component {
             figure.difference = formatDifference(type, get(series), before, currencyId);
         }
         return figure;
+    }
+
+    /** A figure of all deals that is not their number. */
+    _makeOfAll(key, label, type) {
+        const { series } = this.props;
+        const figure = this._make(key, label, type);
+        return {
+            ...figure,
+            name: _t("%(figure)s (%(deals)s)", {
+                figure: figure.name,
+                deals: describeDeals(series.size),
+            }),
+            domain: series.domains?.size,
+        };
     }
 
     _amount(name) {
@@ -149,19 +164,19 @@ export class FunnelFigures extends Component {
         return [
             this._make("size", _t("Deals"), "count"),
             {
-                ...this._make("entered", _t("Entries"), "count"),
+                ...this._makeOfAll("entered", _t("Entries"), "count"),
                 tooltip: _t("A deal that comes back to a step enters it again"),
             },
-            this._make("amount", _t("Amount"), "amount"),
+            this._makeOfAll("amount", _t("Amount"), "amount"),
         ];
     }
 
     _getFiguresOfSnapshot() {
         return [
             this._make("size", _t("Open deals"), "count"),
-            this._make("amount", _t("Amount"), "amount"),
+            this._makeOfAll("amount", _t("Amount"), "amount"),
             {
-                ...this._make("weighted_amount", _t("Expected money"), "amount"),
+                ...this._makeOfAll("weighted_amount", _t("Expected money"), "amount"),
                 tooltip: _t(
                     "The amount of each deal times the share of deals that were " +
                         "won after they had come as far, in the last two years"
