@@ -759,6 +759,17 @@ class CrmFunnelReport(models.AbstractModel):
                     count=inferred,
                 )
             )
+        is_proven = any(step["kind"] == "milestone" for step in question["steps"])
+        as_of_day = self._to_user_day(question["as_of"])
+        if is_proven and as_of_day < self._to_user_day(fields.Datetime.now()):
+            warnings.append(
+                self.env._(
+                    "Documents are taken as they are today. What was cancelled, "
+                    "credited or changed after %(day)s counts as if it always had been "
+                    "so.",
+                    day=format_date(self.env, as_of_day),
+                )
+            )
         if question["window_days"] and question["lens"] in ("cohort", "closed"):
             warnings.append(
                 self.env._(

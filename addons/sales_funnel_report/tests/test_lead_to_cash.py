@@ -205,6 +205,20 @@ class TestLeadToCash(FunnelCase):
             },
         )
 
+    def test_documents_of_the_past_are_those_of_today(self):
+        """Of stages the history knows what they were; documents have none."""
+        self._four_deals()
+        pipeline = self.env.ref("sales_funnel_report.crm_funnel_pipeline")
+        with self.at("2026-03-01 12:00:00"):
+            for options, is_said in (
+                ({"as_of": "2026-02-28 23:59:59"}, True),
+                ({"as_of": "2026-03-01 00:00:00"}, False),
+                ({"as_of": None}, False),
+                ({"as_of": "2026-02-28 23:59:59", "funnel_id": pipeline.id}, False),
+            ):
+                warnings = " ".join(self._report(**options)["warnings"])
+                self.assertEqual("as they are today" in warnings, is_said, options)
+
     def test_flow(self):
         self._four_deals()
         total = self._report(lens="flow")["total"]
