@@ -195,9 +195,10 @@ def test_take_over_of_nothing_else(life):
     assert life["chains_installed"].keys() == EXPECTED.keys()
 
 
-def test_take_over_in_batches(life):
+def test_take_over_in_batches_and_stopped(life):
     assert life["chains_in_batches"] == life["chains_installed"]
     assert life["chains_written"] == sum(map(len, EXPECTED.values()))
+    assert life["chains_unchecked"] == []
 
 
 def test_take_over_again_does_nothing(life):

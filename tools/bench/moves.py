@@ -7,7 +7,7 @@ import time
 # names that Odoo's shell provides
 env = globals()["env"]
 
-SINGLE_MOVES = 40
+SINGLE_MOVES = 100
 
 stages = env["crm.stage"].search([("is_won", "=", False)], limit=2)
 deals = env["crm.lead"].search(
@@ -32,7 +32,10 @@ def move(leads):
 
 move(deals[0])
 answer = {
-    "one": statistics.median(move(deal) for deal in deals[:SINGLE_MOVES]),
+    # one by one, as they come from the browser, not with all the others in mind
+    "one": statistics.median(
+        move(env["crm.lead"].browse(deal_id)) for deal_id in deals.ids[:SINGLE_MOVES]
+    ),
     "many": move(deals),
 }
 print("BENCH", json.dumps(answer))  # noqa: T201

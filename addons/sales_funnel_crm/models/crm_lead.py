@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import format_date, plaintext2html
+from odoo.tools.sql import column_exists
 
 # How the records of each type can end.
 ENDINGS = {"lead": ("dead", "closed"), "opportunity": ("lost",)}
@@ -65,6 +66,23 @@ class CrmLead(models.Model):
         string="Phone Calls",
         groups="sales_team.group_sale_salesman",
     )
+
+    def _auto_init(self):
+        if not column_exists(self.env.cr, "crm_lead", "ending"):
+            # Odoo would load all deals to compute it; this writes the table once
+            self.env.cr.execute(
+                """
+                ALTER TABLE crm_lead
+                        ADD COLUMN ending varchar GENERATED ALWAYS AS (
+                            CASE WHEN won_status = 'lost'
+                                 THEN CASE type WHEN 'lead' THEN 'dead' ELSE 'lost' END
+                            END
+                        ) STORED;
+                ALTER TABLE crm_lead
+                      ALTER COLUMN ending DROP EXPRESSION
+                """
+            )
+        return super()._auto_init()
 
     # ------------------------------------------------------------
     # HOW IT ENDED

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import sql
 
 from .sale_order import DATE_OF_PROGRESS, PROGRESS
 
@@ -286,6 +286,19 @@ class CrmLead(models.Model):
         )
 
     def _auto_init(self):
+        if not sql.column_exists(self.env.cr, self._table, "date_qualified"):
+            # Odoo would make it now for all deals there are; this writes the table once
+            self.env.cr.execute(
+                """
+                ALTER TABLE crm_lead
+                        ADD COLUMN date_qualified timestamp GENERATED ALWAYS AS (
+                            CASE WHEN type = 'opportunity'
+                                 THEN COALESCE(date_conversion, create_date) END
+                        ) STORED;
+                ALTER TABLE crm_lead
+                      ALTER COLUMN date_qualified DROP EXPRESSION
+                """
+            )
         is_new = self._create_milestone_columns()
         result = super()._auto_init()
         if is_new:
@@ -297,16 +310,6 @@ class CrmLead(models.Model):
     def _fill_all_milestones(self):
         """Compute what the documents of an existing database prove."""
         self.env["sale.order"]._fill_milestones()
-        self.env.cr.execute(
-            SQL(
-                """
-                UPDATE crm_lead
-                   SET date_qualified = COALESCE(date_conversion, create_date)
-                 WHERE type = 'opportunity' AND date_qualified IS NULL
-                """
-            )
-        )
-        self.invalidate_model(["date_qualified"], flush=False)
         self._fill_milestones()
 
     @api.model

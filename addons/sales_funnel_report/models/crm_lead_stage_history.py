@@ -153,11 +153,40 @@ class CrmLeadStageHistory(models.Model):
             ]
         )
         self.env["crm.stage"].flush_model(["name", "sequence", "is_won", "team_ids"])
-        self.env.execute_query(self._record_query(leads))
+        self.env.execute_query(
+            SQL(
+                "SELECT crm_lead_stage_history_record(%s, %s, %s)",
+                list(leads._ids),
+                self.env.company.id,
+                self.env.cr.now().replace(microsecond=0),
+            )
+        )
         self.invalidate_model(flush=False)
 
-    def _record_query(self, leads):
-        """:rtype: :class:`odoo.tools.SQL`, the statement of :meth:`_record`"""
+    def init(self):
+        # In a function of the database, since to plan this statement takes longer
+        # than to move a deal may take, and so it is planned once for a connection:
+        # by the indexes, however small the tables are at that time.
+        self.env.cr.execute(
+            SQL(
+                """
+                CREATE OR REPLACE FUNCTION crm_lead_stage_history_record(
+                    _lead_ids int[], _company_id int, _now timestamp
+                ) RETURNS void LANGUAGE plpgsql
+                SET plan_cache_mode TO force_generic_plan
+                SET enable_seqscan TO off
+                AS $$ BEGIN %s; END $$
+                """,
+                self._record_query(),
+            )
+        )
+
+    def _record_query(self):
+        """The statement of :meth:`_record`, for the deals ``_lead_ids`` at the moment
+        ``_now``; deals of no company have the currency of ``_company_id``.
+
+        :rtype: :class:`odoo.tools.SQL`
+        """
         return SQL(
             """
             WITH deal AS (%(deal)s),
@@ -223,10 +252,6 @@ class CrmLeadStageHistory(models.Model):
                   FROM change
                  WHERE stay.id = change.last_id
                    AND change.action IN ('leave', 'move', 'correct')
-                   AND stay.id = ANY(ARRAY(
-                       SELECT last_id FROM change
-                        WHERE action IN ('leave', 'move', 'correct')
-                   ))
              RETURNING stay.lead_id
             ),
             entered AS (
@@ -251,8 +276,8 @@ class CrmLeadStageHistory(models.Model):
             )
             %(summary)s
             """,
-            deal=self._deal_query(leads),
-            now=self.env.cr.now().replace(microsecond=0),
+            deal=self._deal_query(),
+            now=SQL("_now"),
             move_kind=self._move_kind_sql(
                 "last_stage",
                 self._stage_rank_sql("deal", "stage_id", "stage_"),
@@ -262,8 +287,8 @@ class CrmLeadStageHistory(models.Model):
             summary=self.env["crm.lead.stage.summary"]._record_query(),
         )
 
-    def _deal_query(self, leads):
-        """What the history has to know of ``leads``: one row each, with its stage,
+    def _deal_query(self):
+        """What the history has to know of ``_lead_ids``: one row each, with its stage,
         ``standing`` (is in a stage: pending, or won whether archived or not)
         and, for those that are not, ``ending`` (``lost`` or ``on_hold``).
 
@@ -294,11 +319,11 @@ class CrmLeadStageHistory(models.Model):
               FROM crm_lead lead
          LEFT JOIN crm_stage stage ON stage.id = lead.stage_id
          LEFT JOIN res_company company ON company.id = lead.company_id
-             WHERE lead.id IN %(lead_ids)s
+             WHERE lead.id = ANY(%(lead_ids)s)
             """,
-            company=self.env.company.id,
+            company=SQL("_company_id"),
             won=won,
-            lead_ids=leads._ids,
+            lead_ids=SQL("_lead_ids"),
         )
 
     def _stage_rank_sql(self, alias, id_column="id", prefix=""):
@@ -487,8 +512,12 @@ class CrmLeadStageHistory(models.Model):
         knows of them: creation, the tracking values in the chatter, the state of
         today. What the chatter does not tell is inferred and marked so.
 
+        What is done after a batch stays right whatever becomes of the next ones, so
+        the caller may commit then: called again, it goes on with the deals that are
+        left.
+
         :param int batch_size: deals in one statement
-        :return: number of stays written
+        :return: generator of the number of stays written by each batch
         """
         self.env.flush_all()
         lead_ids = [
@@ -504,34 +533,44 @@ class CrmLeadStageHistory(models.Model):
                 )
             )
         ]
-        if not lead_ids:
-            return 0
-        written = done = 0
-        with self._in_bulk():
-            for batch in split_every(batch_size, lead_ids):
+        done = 0
+        for batch in split_every(batch_size, lead_ids):
+            with self._in_bulk():
                 [(count,)] = self.env.execute_query(self._take_over_query(batch))
-                written += count
                 self.env["crm.lead.stage.summary"]._summarize(
                     SQL("(SELECT UNNEST(%s))", list(batch))
                 )
-                done += len(batch)
-                _logger.info(
-                    "Stage history: %s of %s deals taken over", done, len(lead_ids)
-                )
-        self._after_bulk()
-        return written
+            done += len(batch)
+            _logger.info(
+                "Stage history: %s of %s deals taken over", done, len(lead_ids)
+            )
+            if done == len(lead_ids):
+                self._after_bulk()
+            yield count
 
     @contextmanager
     def _in_bulk(self):
-        """Let PostgreSQL take the memory to sort many stays, and check at the end,
-        at once, that what they refer to is there: one by one takes as long as all
-        the rest. An error leaves the transaction, and with it all of this.
+        """Let PostgreSQL take the memory to sort many stays, and not check one by
+        one that what they refer to is there, which takes as long as all the rest:
+        :meth:`_after_bulk` does it at once. An error leaves the transaction, and
+        with it all of this.
         """
         self.env.execute_query(SQL("SELECT SET_CONFIG('work_mem', '128MB', TRUE)"))
-        foreign_keys = self.env.execute_query(
+        foreign_keys = self._get_foreign_keys()
+        for table, name, _definition, _is_checked in foreign_keys:
+            sql.drop_constraint(self.env.cr, table, name)
+        yield
+        for table, name, definition, _is_checked in foreign_keys:
+            definition = definition.removesuffix(" NOT VALID") + " NOT VALID"
+            sql.add_constraint(self.env.cr, table, name, definition)
+
+    def _get_foreign_keys(self):
+        """:return: list of table, name, definition and whether it is checked"""
+        return self.env.execute_query(
             SQL(
                 """
-                SELECT conrelid::regclass::text, conname, PG_GET_CONSTRAINTDEF(oid)
+                SELECT conrelid::regclass::text, conname, PG_GET_CONSTRAINTDEF(oid),
+                       convalidated
                   FROM pg_constraint
                  WHERE contype = 'f' AND conrelid IN (
                        'crm_lead_stage_history'::regclass,
@@ -539,16 +578,21 @@ class CrmLeadStageHistory(models.Model):
                 """
             )
         )
-        for table, name, _definition in foreign_keys:
-            sql.drop_constraint(self.env.cr, table, name)
-        yield
-        for table, name, definition in foreign_keys:
-            sql.add_constraint(self.env.cr, table, name, definition)
 
     def _after_bulk(self):
-        """Let PostgreSQL know at once that the table is no longer what it was: a
-        question asked before it finds out by itself takes minutes.
+        """Check what :meth:`_in_bulk` did not, and let PostgreSQL know at once that
+        the table is no longer what it was: a question asked before it finds out by
+        itself takes minutes.
         """
+        for table, name, _definition, is_checked in self._get_foreign_keys():
+            if not is_checked:
+                self.env.execute_query(
+                    SQL(
+                        "ALTER TABLE %s VALIDATE CONSTRAINT %s",
+                        SQL.identifier(table),
+                        SQL.identifier(name),
+                    )
+                )
         self.env.execute_query(SQL("ANALYZE crm_lead"))
         self.env.execute_query(SQL("ANALYZE crm_lead_stage_history"))
         self.env.execute_query(SQL("ANALYZE crm_lead_stage_summary"))

@@ -145,6 +145,6 @@ class TestEndingsInHistory(FunnelCase):
             self._hold(deals[0])
             self._end(deals[1])
         self._stays(deals).unlink()
-        self.History._take_over()
+        list(self.History._take_over())
         self.assertEqual(self._chain(deals[0])[-1][1], "on_hold")
         self.assertEqual(self._chain(deals[1])[-1][1], "lost")
