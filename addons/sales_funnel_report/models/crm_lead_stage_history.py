@@ -560,9 +560,9 @@ class CrmLeadStageHistory(models.Model):
         for table, name, _definition, _is_checked in foreign_keys:
             sql.drop_constraint(self.env.cr, table, name)
         yield
-        for table, name, definition, _is_checked in foreign_keys:
-            definition = definition.removesuffix(" NOT VALID") + " NOT VALID"
-            sql.add_constraint(self.env.cr, table, name, definition)
+        for table, name, definition, is_checked in foreign_keys:
+            unchecked = f"{definition} NOT VALID" if is_checked else definition
+            sql.add_constraint(self.env.cr, table, name, unchecked)
 
     def _get_foreign_keys(self):
         """:return: list of table, name, definition and whether it is checked"""
