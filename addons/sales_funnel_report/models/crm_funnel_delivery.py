@@ -31,7 +31,8 @@ class CrmFunnelDelivery(models.Model):
     attempts = fields.Integer(string="Tries", aggregator=None)
     date_tried = fields.Datetime(string="Last Try")
     is_owner_told = fields.Boolean(
-        help="The owner of the subscription knows that it could not be sent."
+        string="Owner Knows",
+        help="The owner of the subscription knows that it could not be sent.",
     )
     mail_id = fields.Many2one("mail.mail", ondelete="set null", index="btree_not_null")
 

@@ -458,7 +458,7 @@ class CrmLeadStageSummary(models.Model):
             )
         return self.env._(
             "Some dates and amounts were not what documents prove, and are now. "
-            "Number: %(values)s, on: %(names)s.",
+            "Values corrected: %(values)s, on %(names)s.",
             values=len(wrong),
             names=named,
         )

@@ -1057,8 +1057,8 @@ class TestMilestonesKept(MilestonesCase):
         self.assertEqual(
             told["message"],
             "The funnel counts all deals as their history has it. Some dates and "
-            "amounts were not what documents prove, and are now. Number: 13, on: "
-            "Steel for Acme, Deal 0, Deal 1, Deal 2, Deal 3 and 2 more.",
+            "amounts were not what documents prove, and are now. Values corrected: 13, "
+            "on Steel for Acme, Deal 0, Deal 1, Deal 2, Deal 3 and 2 more.",
         )
         self._assert_deal(amount_paid=200)
         told = action.with_user(manager).run()["params"]
