@@ -22,6 +22,11 @@ class CrmFunnelStep(models.Model):
         help="A stage says what salespeople believe, a milestone what documents prove.",
     )
     stage_ids = fields.Many2many("crm.stage", string="Stages")
+    removed_stage_refs = fields.Json(
+        string="Removed Stages",
+        help="The numbers of its stages that are no more: what stood in them stays in "
+        "the step.",
+    )
     milestone = fields.Selection(
         [
             ("created", "Came in"),
@@ -79,7 +84,7 @@ class CrmFunnelStep(models.Model):
                 has_amount=self.milestone in MILESTONES_WITH_AMOUNT,
             )
         elif self.kind == "stage":
-            step["stage_refs"] = self.stage_ids.ids
+            step["stage_refs"] = self.stage_ids.ids + (self.removed_stage_refs or [])
             if len(self.stage_ids) == 1:
                 step.update(
                     key=f"stage:{self.stage_ids.id}",

@@ -11,6 +11,16 @@ class CrmStage(models.Model):
             self._update_history_won()
         return result
 
+    def unlink(self):
+        # sudo: who may delete a stage changes no funnel, its steps keep what they count
+        steps = (
+            self.env["crm.funnel.step"].sudo().search([("stage_ids", "in", self.ids)])
+        )
+        for step in steps:
+            removed = (step.stage_ids & self).ids
+            step.removed_stage_refs = (step.removed_stage_refs or []) + removed
+        return super().unlink()
+
     def _update_history_won(self):
         """What counts as won is what the stage means today, in the past too: a
         flipped stage makes no wins of today. Archived deals in it may cease to

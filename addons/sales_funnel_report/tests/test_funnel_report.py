@@ -738,6 +738,34 @@ class TestFunnelReport(FunnelCase):
                 )
         self.assertEqual(stage.name, "Certified")
 
+    def test_removed_stage_stays_in_the_steps_it_was_in(self):
+        self._worked_example()
+        funnel = self.env["crm.funnel"].create(
+            {
+                "name": "Mine",
+                "step_ids": [
+                    Command.create({"name": name, "stage_ids": [Command.set(ids)]})
+                    for name, ids in (
+                        ("In talks", (self.stage_new | self.stage_proposition).ids),
+                        ("Serious", self.stage_qualified.ids),
+                        ("Won", self.stage_won.ids),
+                    )
+                ],
+            }
+        )
+        options = {"funnel_id": funnel.id, "rule": "visited"}
+        before = self._column(self._report(**options)["total"], "count", "amount")
+        for stage in (self.stage_proposition, self.stage_qualified):
+            self.Lead.with_context(active_test=False).search(
+                [("stage_id", "=", stage.id)]
+            ).stage_id = self.stage_new
+            stage.unlink()
+        total = self._report(**options)["total"]
+        self.assertEqual(self._column(total, "count", "amount"), before)
+        self._assert_drill_down(total)
+        copied = self._report(funnel_id=funnel.copy().id, rule="visited")["total"]
+        self.assertEqual(self._column(copied, "count", "amount"), before)
+
     def test_removed_stage_stays_a_step(self):
         stage = self.env["crm.stage"].create({"name": "Visited", "sequence": 2})
         lead = self._play(
