@@ -81,6 +81,9 @@ class CrmLeadStageHistory(models.Model):
     )
     _chain = models.Index("(lead_id, date_entered, id)")
     _removed_stage = models.Index("(stage_ref) WHERE stage_id IS NULL")
+    _merged = models.Index("(lead_id) WHERE exit_kind = 'merged'")
+    # stays of one time stand together: small, and next to nothing for a move
+    _date_entered = models.Index("USING brin (date_entered)")
     _no_negative_stay = models.Constraint(
         "CHECK (date_exited >= date_entered)",
         "A deal cannot leave a stage before it entered it.",
