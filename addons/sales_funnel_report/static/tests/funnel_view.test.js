@@ -403,6 +403,33 @@ test("groups have the outline of what they are compared with, and the difference
     ).toEqual(["as before: 90"]);
 });
 
+test("where one reads from the right, the sign still comes before its number", async () => {
+    const [ada] = makeGroups().groups;
+    const compared = {
+        options: { ...makeReport().options, compare: DECEMBER },
+        compare: makeSeries({ size: 100 }),
+    };
+    let groups = [];
+    onFunnelReport(() => makeReport({ ...compared, groups }));
+    await mountView({ ...FUNNEL, groupBy: ["user_id"] });
+    const getSigned = () =>
+        queryAll("span, small").filter(({ children, textContent }) => {
+            return !children.length && /^[+−±]\S*\d/.test(textContent);
+        });
+    const directionsOf = (elements) => [
+        ...new Set(elements.map((element) => getComputedStyle(element).direction)),
+    ];
+    document.querySelector(".o_funnel_renderer").dir = "rtl";
+    expect(getSigned().length).toBeGreaterThan(10);
+    expect(directionsOf(getSigned())).toEqual(["ltr"]);
+
+    groups = [{ ...ada, compare: makeGroup("Ada", [80, 20]).series }];
+    await chooseInBar("period", "this_year");
+    expect(".o_funnel_group .o_funnel_difference").toHaveCount(3);
+    expect(directionsOf(queryAll(".o_funnel_question"))).toEqual(["rtl"]);
+    expect(directionsOf(getSigned())).toEqual(["ltr"]);
+});
+
 test("without a comparison nothing is said of before", async () => {
     onFunnelReport(() => makeGroups());
     await mountView({ ...FUNNEL, groupBy: ["user_id"] });
@@ -418,7 +445,7 @@ test("a step below the others is marked, and said in words", async () => {
     await contains(".o_funnel_toggle_table").click();
 
     const words = "significantly lower than the others: 20% against 50%, p = 0.012";
-    expect(queryAllTexts(".o_funnel_below_list li")).toEqual([`Ben,Step 2: ${words}.`]);
+    expect(queryAllTexts(".o_funnel_below_list li")).toEqual([`Ben, Step 2: ${words}.`]);
     expect("td.o_funnel_below").toHaveCount(1);
     expect("tr:contains(Ben) td.o_funnel_below").toHaveAttribute("data-tooltip", words);
     expect(".o_funnel_group:first .o_funnel_conversion.o_funnel_below").toHaveCount(0);

@@ -55,6 +55,7 @@ export class FunnelTable extends Component {
                         isPast: true,
                         cells: this.columns.map(({ get, key, type }) => ({
                             key,
+                            isDifference: true,
                             text: formatDifference(
                                 type,
                                 get(step),
