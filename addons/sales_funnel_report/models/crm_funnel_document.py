@@ -172,6 +172,7 @@ class CrmFunnelDocument(models.AbstractModel):
             (self.env._("95% interval"), "interval", "ci"),
             (self.env._("From the first step"), "rate", "conversion_first"),
             (self.env._("Skipped"), "count", "skipped"),
+            (self.env._("Not needed"), "count", "not_needed"),
             (self.env._("Lost"), "count", "lost"),
             (self.env._("Lost amount"), "amount", "lost_amount"),
             (self.env._("Open"), "count", "open"),
@@ -204,6 +205,9 @@ class CrmFunnelDocument(models.AbstractModel):
     def _get_steps_table(self, steps, lens):
         """See :meth:`_get_table`."""
         columns = self._get_columns(lens)
+        if all(step["kind"] == "stage" for step in steps):
+            # a stage is needed by every deal
+            columns = [column for column in columns if column[2] != "not_needed"]
         return {
             "columns": [(label, kind) for label, kind, _path in columns],
             "rows": [

@@ -66,6 +66,30 @@ class TestFunnelDocument(FunnelDocumentCase):
             ]:
                 self.assertEqual(values[label], str(step[key]), f"{row[0]}, {label}")
 
+    def test_what_is_not_needed_is_in_the_table(self):
+        """Of documents only: every deal needs its stages."""
+        self.Lead.search([("expected_revenue", "=", 100)]).write(
+            {
+                "date_ordered": "2026-01-08 09:00:00",
+                "date_invoiced": "2026-01-09",
+                "delivery_progress": "none",
+            }
+        )
+        funnel = self.env.ref("sales_funnel_report.crm_funnel_lead_to_cash")
+        document = self.env["crm.funnel.document"]
+        for options, expected in (
+            ({"funnel_id": funnel.id}, [0] * 6 + [1] + [0] * 2),
+            ({}, None),
+        ):
+            report = self.Lead.get_funnel_report([], {**JANUARY, **options})
+            table = document._get_table(report)
+            labels = [label for label, _kind in table["columns"]]
+            if expected is None:
+                self.assertNotIn("Not needed", labels)
+                continue
+            place = labels.index("Not needed")
+            self.assertEqual([r["values"][place] for r in table["rows"]], expected)
+
     def test_drawing_has_the_same_numbers(self):
         document = self._get_document(self.user_all)
         svg = etree.fromstring(self.env["crm.funnel.picture"]._render_svg(document))

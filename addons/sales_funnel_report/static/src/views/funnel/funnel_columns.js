@@ -8,6 +8,7 @@ const domainOf = (key) => (step) => step.domains?.[key];
 
 const ENDINGS_OF_DEALS = [
     { key: "skipped", label: _t("Skipped"), type: "count" },
+    { key: "not_needed", label: _t("Not needed"), type: "count" },
     { key: "lost", label: _t("Lost"), type: "count" },
     { key: "lost_amount", label: _t("Lost amount"), type: "exact_amount" },
     { key: "open", label: _t("Open"), type: "count" },
@@ -94,9 +95,15 @@ const COLUMNS_OF_GROUPS = {
     ],
 };
 
+/** A stage is needed by every deal. */
+const isNeededByAll = ({ kind }) => kind === "stage";
+
 /** @returns {Object[]} columns of the table step by step */
-export function getColumns(lens) {
-    return COLUMNS[lens].map(complete);
+export function getColumns(lens, steps) {
+    const columns = steps.every(isNeededByAll)
+        ? COLUMNS[lens].filter(({ key }) => key !== "not_needed")
+        : COLUMNS[lens];
+    return columns.map(complete);
 }
 
 /** @returns {Object[]} columns of the table group by group, beside the steps */

@@ -23,7 +23,7 @@ export class FunnelTable extends Component {
     }
 
     get columns() {
-        return getColumns(this.lens);
+        return getColumns(this.lens, this.props.report.total.steps);
     }
 
     get groupColumns() {
