@@ -145,7 +145,8 @@ class CrmLead(models.Model):
         compute="_compute_order_milestones",
         store=True,
         prefetch="milestones",
-        help="The part of the amount invoiced that has been paid, without taxes.",
+        help="The part of the amount invoiced that has been paid, without taxes. A "
+        "discount or a write-off that settles an invoice counts as paid.",
     )
 
     # ------------------------------------------------------------

@@ -79,7 +79,8 @@ class SaleOrder(models.Model):
         currency_field="company_currency_id",
         compute="_compute_company_amounts",
         store=True,
-        help="The part of the invoiced amount that has been paid.",
+        help="The part of the invoiced amount that has been paid. A discount or a "
+        "write-off that settles an invoice counts as paid.",
     )
 
     # ------------------------------------------------------------

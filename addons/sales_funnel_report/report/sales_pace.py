@@ -83,7 +83,8 @@ class SalesPace(models.Model):
     paid = fields.Monetary(
         readonly=True,
         help="Payments of customer invoices in this month, whenever they were "
-        "invoiced, without the part that is taxes. Credit notes are no payments.",
+        "invoiced, without the part that is taxes. Credit notes are no payments; a "
+        "discount or a write-off that settles an invoice counts as paid.",
     )
     won_mean = fields.Float(
         string="Won Deals per Month",
