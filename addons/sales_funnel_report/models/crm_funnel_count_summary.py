@@ -2,6 +2,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from itertools import combinations
 
 from dateutil.relativedelta import relativedelta
 
@@ -17,6 +18,10 @@ from .crm_lead_stage_summary import COPIED_FIELDS
 
 ENDED = ("won", "lost")
 SORT_MEMORY_KB = 32 * 1024
+# PostgreSQL has at most 1,600 columns, and a duration takes three.
+MOST_DURATIONS = 500
+# How many pairs of a path and a duration are worth being told to PostgreSQL.
+MOST_PLACES = 20_000
 
 
 class CrmFunnelCount(models.AbstractModel):
@@ -151,6 +156,37 @@ class CrmFunnelCount(models.AbstractModel):
                     counts["deals"][name] = counted
                 elif name[1] in counts["steps"]:
                     counts["steps"][name[1]][name[0]] = counted
+
+    @api.model
+    def _count_days_between(self, question, deals):
+        if not self._can_use_summary(question):
+            return super()._count_days_between(question, deals)
+        source = self._summary_source(question, deals)
+        paths = self.env.execute_query(
+            SQL("SELECT DISTINCT path FROM (%s) deal", source)
+        )
+        ways = self._read_paths(question, {path for (path,) in paths})
+        pairs = list(combinations(range(len(question["steps"])), 2))
+        places = {
+            (rank, later): {
+                path: [(way.reached[rank], way.reached[later])]
+                for path, way in ways.items()
+                if None not in (way.reached[rank], way.reached[later])
+            }
+            for rank, later in pairs
+        }
+        pairs = [pair for pair in pairs if places[pair]]
+        if not pairs:
+            return {}
+        if len(pairs) * len(ways) > MOST_PLACES or len(pairs) > MOST_DURATIONS:
+            return super()._count_days_between(question, deals)
+        with self._more_memory():
+            [(_group, *durations)] = self.env.execute_query(
+                self._durations_query(
+                    source, ways, [places[pair] for pair in pairs], is_grouped=False
+                )
+            )
+        return dict(zip(pairs, durations, strict=True))
 
     def _durations_query(self, source, ways, durations, is_grouped):
         """:param durations: list of ``{path: [(begin, end), …]}``, places in the
@@ -503,11 +539,14 @@ class CrmFunnelCount(models.AbstractModel):
         if (
             question["lens"] not in ("cohort", "closed")
             or owner_id is not None
-            or not details.keys() <= {"lost_reason_id"}
+            or not details.keys() <= {"lost_reason_id", "later_step"}
             or not self._can_use_summary(question)
         ):
             return super()._deals_query(question, step, what, owner_id, **details)
-        rank = self._rank_of(question, step)
+        later_step = details.get("later_step")
+        rank, later = (self._rank_of(question, key) for key in (step, later_step))
+        if (rank is None and step) or (later is None and later_step):
+            return SQL("(SELECT NULL::int WHERE FALSE)")
         source = self._summary_source(question, None)
         paths = self.env.execute_query(
             SQL("SELECT DISTINCT path FROM (%s) deal", source)
@@ -516,7 +555,8 @@ class CrmFunnelCount(models.AbstractModel):
         found = [
             path
             for path, way in ways.items()
-            if self._is_behind(way, rank, what) and (rank is not None or step is None)
+            if self._is_behind(way, rank, what)
+            and (later is None or way.reached[later] is not None)
         ]
         reason = SQL("TRUE")
         if details.get("lost_reason_id") is not None:

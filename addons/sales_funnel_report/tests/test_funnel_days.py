@@ -1,7 +1,10 @@
 import json
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+
+from odoo.addons.sales_funnel_report.models import crm_funnel_count_summary
 
 from .common import FunnelCase
 
@@ -119,6 +122,25 @@ class TestFunnelDays(FunnelCase):
                                 self.assertAlmostEqual(actual or 0, figure or 0)
                         self._assert_drill_down(answer)
 
+    def test_many_paths_are_counted_deal_by_deal(self):
+        self._three_deals()
+        for options in ({}, {"rule": "visited"}, {"lens": "closed"}):
+            answer = self._days(**options)
+            with patch.object(crm_funnel_count_summary, "MOST_PLACES", 0):
+                self.assertEqual(self._days(**options), answer)
+
+    def test_a_step_that_is_no_more_finds_no_deals(self):
+        self._three_deals()
+        leads = self.Lead.with_context(active_test=False)
+        for options in ({}, {"window_days": 30}):
+            [(path, operator, value)] = self._days(**options)["rows"][0]["days"][0][
+                "domain"
+            ]
+            for key in ("step", "later_step"):
+                described = {**json.loads(value), key: "stage:0"}
+                domain = [(path, operator, json.dumps(described))]
+                self.assertEqual(leads.search_count(domain), 0)
+
     def test_as_of(self):
         self._three_deals()
         answer = self._days(as_of="2026-01-06 00:00:00")
@@ -225,12 +247,12 @@ class TestFunnelDays(FunnelCase):
         deals = self._three_deals()
         self._days()
         self.env.flush_all()
-        with self.assertQueryCount(9):
+        with self.assertQueryCount(10):
             self._days()
         self.env.flush_all()
         more = self.Lead.browse([deal.copy().id for deal in [*deals.values()] * 3])
         self.env.flush_all()
         self._days()
         self.assertEqual(len(more), 9)
-        with self.assertQueryCount(9):
+        with self.assertQueryCount(10):
             self._days()

@@ -44,7 +44,7 @@ test("days between steps are asked for when they are opened, not before", async 
     expect(TOGGLE).toHaveAttribute("aria-expanded", "true");
     const rows = queryAllTexts(".o_funnel_matrix tr");
     expect(rows.map((text) => text.replace(/\s+/g, " "))).toEqual([
-        "From to Qualified to Won",
+        "Step Qualified Won",
         "New 3.5 100 deals 14 1 deal",
         "Qualified – No deal came from Qualified to Won.",
     ]);

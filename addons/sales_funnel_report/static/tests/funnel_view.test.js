@@ -445,7 +445,9 @@ test("a step below the others is marked, and said in words", async () => {
     await contains(".o_funnel_toggle_table").click();
 
     const words = "significantly lower than the others: 20% against 50%, p = 0.012";
-    expect(queryAllTexts(".o_funnel_below_list li")).toEqual([`Ben, Step 2: ${words}.`]);
+    expect(queryAllTexts(".o_funnel_below_list li")).toEqual([
+        `Ben, Step 2: ${words}.`,
+    ]);
     expect("td.o_funnel_below").toHaveCount(1);
     expect("tr:contains(Ben) td.o_funnel_below").toHaveAttribute("data-tooltip", words);
     expect(".o_funnel_group:first .o_funnel_conversion.o_funnel_below").toHaveCount(0);

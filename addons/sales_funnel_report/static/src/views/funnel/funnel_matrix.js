@@ -30,9 +30,33 @@ export class FunnelMatrix extends Component {
         return hasRule(this.props.lens);
     }
 
-    /** Whether a deal counts in a step in which it never was. */
-    get isPassing() {
-        return this.props.answer.options.rule === "beyond";
+    get withoutMeaning() {
+        return _t(
+            "How long it takes from step to step is asked of whole deals, not of what " +
+                "passed through or is open."
+        );
+    }
+
+    /** What a field says, in whole sentences. */
+    get meaning() {
+        const { answer, isGrouped } = this.props;
+        const sentences = [
+            _t(
+                "Each field is the median of the deals that reached both steps; a " +
+                    "click opens them."
+            ),
+        ];
+        if (answer.options.rule === "beyond") {
+            sentences.push(
+                _t(
+                    "A step that a deal skipped counts from when it reached a later one."
+                )
+            );
+        }
+        if (isGrouped) {
+            sentences.push(_t("All groups are taken together."));
+        }
+        return sentences.join(" ");
     }
 
     /** The later steps. */
