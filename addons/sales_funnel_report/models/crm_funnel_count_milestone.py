@@ -60,7 +60,8 @@ class CrmFunnelCount(models.AbstractModel):
             amount_join=self._rates_join(
                 SQL("lead.documents_currency_id"),
                 question["currency"],
-                SQL("step.moment::date"),
+                # what is not needed shows the money of the order
+                SQL("COALESCE(step.moment, lead.date_ordered)::date"),
             ),
         )
 

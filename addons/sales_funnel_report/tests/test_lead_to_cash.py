@@ -120,6 +120,40 @@ class TestLeadToCash(FunnelCase):
         self.assertEqual(total["steps"][4]["conversion_first"], 0.5)
         self._assert_drill_down(total)
 
+    def test_currency_of_another_company(self):
+        """At the rate of the day; what is not needed at that of the order."""
+        euro = self.env.ref("base.EUR")
+        if self.env.company.currency_id == euro:
+            euro = self.env.ref("base.USD")
+        euro.active = True
+        euro.rate_ids.unlink()
+        self.env["res.currency.rate"].create(
+            [
+                {"currency_id": euro.id, "name": day, "rate": rate}
+                for day, rate in (("2020-01-01", 2), ("2026-01-11", 4))
+            ]
+        )
+        self.env["res.company"].create({"name": "Abroad", "currency_id": euro.id})
+        self._deal(
+            "service",
+            date_quotation_sent="01-06",
+            date_ordered="01-12",
+            date_invoiced="01-15",
+            documents_currency_id=euro.id,
+            amount_quoted=100,
+            amount_ordered=100,
+            amount_invoiced=100,
+            delivery_progress="none",
+        )
+        amounts = self._figures(self._report()["total"], "amount")
+        self.assertEqual(
+            [
+                amounts[name]
+                for name in ("quotation_sent", "ordered", "delivered", "invoiced")
+            ],
+            [[50], [25], [25], [25]],
+        )
+
     def test_how_many_of_those_called_paid(self):
         self._four_deals()
         steps = self._report(rule="visited")["total"]["steps"]
