@@ -75,7 +75,11 @@ class CrmFunnelReport(models.AbstractModel):
             "groups": self._get_groups(
                 question, domain, deals, counts, compare_question
             ),
-            "warnings": self._get_warnings(question, counts.get(None, {}), since),
+            "warnings": self._get_warnings(
+                {**question, "compared": compare_question},
+                counts.get(None, {}),
+                since,
+            ),
         }
 
     @api.model
@@ -735,16 +739,17 @@ class CrmFunnelReport(models.AbstractModel):
     def _get_warnings(self, question, counts, since):
         """Hook: what somebody who decides from these figures has to know.
 
-        :param dict question: see :meth:`_get_question`
+        :param dict question: see :meth:`_get_question`, with ``compared``, the
+            question of what is compared with, if there is
         :param dict counts: what was counted of all deals
         :param since: naive UTC datetime of the first stay that is known, or ``None``
         :return: list of sentences
         """
         warnings = []
-        begin = (
-            question["as_of"] if question["lens"] == "snapshot" else question["start"]
-        )
-        if since and begin < since:
+        begin = "as_of" if question["lens"] == "snapshot" else "start"
+        # what is compared with may lie before the history
+        asked = [question, question.get("compared") or question]
+        if since and min(one[begin] for one in asked) < since:
             warnings.append(
                 self.env._(
                     "The history begins on %(day)s. What happened before is not known.",

@@ -984,6 +984,28 @@ class TestFunnelReport(FunnelCase):
     # WRONG QUESTIONS
     # ------------------------------------------------------------
 
+    def test_what_was_before_the_history_is_said(self):
+        self._worked_example()
+        january = {"date_from": "2026-01-01", "date_to": "2026-02-01"}
+        december = {"date_from": "2025-12-01", "date_to": "2026-01-01"}
+        # the history begins at nine in the morning of January 1
+        since = {"date_from": "2026-01-02", "date_to": "2026-02-01"}
+        for options, is_said in (
+            (since, False),
+            (january, True),
+            ({**since, "compare": since}, False),
+            ({**since, "compare": december}, True),
+            ({**since, "lens": "flow", "compare": december}, True),
+            ({**since, "lens": "snapshot"}, False),
+            ({**since, "lens": "snapshot", "compare": december}, True),
+        ):
+            warnings = self.Lead.get_funnel_report(
+                [], {"as_of": "2026-02-10 00:00:00", **options}
+            )["warnings"]
+            self.assertEqual(
+                any("history begins" in text for text in warnings), is_said, options
+            )
+
     def test_wrong_options_are_named(self):
         self.team.lead_properties_definition = [
             {"name": "begin", "type": "date", "string": "Begin"}
