@@ -104,8 +104,8 @@ class CrmFunnelSubscription(models.Model):
         found = self.env["crm.funnel.question"]._find_period(options)
         kept = {key: options[key] for key in KEPT_OPTIONS if options.get(key)}
         if not found and options.get("lens") != "snapshot":
-            kept["date_from"] = options.get("date_from")
-            kept["date_to"] = options.get("date_to")
+            for name in ("date_from", "date_to", "compare"):
+                kept[name] = options.get(name)
         values.update(
             domain=repr(question.get("domain") or []),
             options=json.dumps(kept),
@@ -126,13 +126,18 @@ class CrmFunnelSubscription(models.Model):
         if not compare or not period:
             return "none"
         for name in ("before", "year"):
-            if self._get_compared(period, name) == compare:
+            if self._get_compared(period, name, options.get("lens")) == compare:
                 return name
         return "none"
 
     @api.model
-    def _get_compared(self, period, compare):
-        """:return: the days that a moving period is compared with, as an option"""
+    def _get_compared(self, period, compare, lens=None):
+        """:return: the days that a moving period is compared with, as an option; what
+        is open has no period, and is compared with a day a month or a year before"""
+        if lens == "snapshot":
+            back = relativedelta(**{"months" if compare == "before" else "years": 1})
+            day = fields.Date.context_today(self) - back
+            return {"date_from": str(day), "date_to": str(day + timedelta(days=1))}
         first, after = self.env["crm.funnel.question"]._get_period(period)
         unit, _back = MOVING_PERIODS[period]
         back = (
@@ -210,8 +215,11 @@ class CrmFunnelSubscription(models.Model):
         if self.period != "fixed":
             days = self.env["crm.funnel.question"]._get_period(self.period)
             options.update(zip(("date_from", "date_to"), map(str, days), strict=True))
+            options.pop("compare", None)
             if self.compare != "none":
-                options["compare"] = self._get_compared(self.period, self.compare)
+                options["compare"] = self._get_compared(
+                    self.period, self.compare, options.get("lens")
+                )
         return {
             "domain": literal_eval(self.domain or "[]"),
             "options": options,

@@ -1,5 +1,6 @@
 import json
 from contextlib import suppress
+from datetime import date, timedelta
 from unittest.mock import patch
 
 from lxml import html
@@ -191,6 +192,42 @@ class TestFunnelSubscription(FunnelMailCase):
                 "compare": {"date_from": "2026-02-01", "date_to": "2026-03-01"},
             },
         )
+
+    def test_comparison_of_what_is_open_moves_on(self):
+        """It has no period: the same day of the month or of the year before."""
+        for shown, later, name in (
+            ("2026-02-20", "2026-03-01", "before"),
+            ("2025-03-20", "2025-04-01", "year"),
+        ):
+            day = date.fromisoformat(shown)
+            compare = {
+                "date_from": shown,
+                "date_to": str(day + timedelta(days=1)),
+            }
+            with self.at("2026-03-20 12:00:00"):
+                subscription = self._subscribe(
+                    question={"options": {"lens": "snapshot", "compare": compare}}
+                )
+                self.assertEqual(subscription.compare, name)
+                self.assertEqual(
+                    subscription._get_question()["options"]["compare"], compare
+                )
+            with self.at("2026-04-01 12:00:00"):
+                options = subscription._get_question()["options"]
+            self.assertEqual(options["compare"]["date_from"], later)
+
+    def test_comparison_of_days_that_stay_stays(self):
+        days = {"date_from": "2026-01-02", "date_to": "2026-01-04"}
+        compare = {"date_from": "2026-01-04", "date_to": "2026-01-06"}
+        with self.at("2026-03-20 12:00:00"):
+            subscription = self._subscribe(
+                question={"options": {**days, "compare": compare}}
+            )
+            self.assertEqual(
+                subscription._get_question()["options"]["compare"], compare
+            )
+            subscription.period = "last_month"
+            self.assertNotIn("compare", subscription._get_question()["options"])
 
     def test_days_of_no_known_period_stay(self):
         with self.at("2026-03-20 12:00:00"):
