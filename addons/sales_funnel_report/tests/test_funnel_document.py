@@ -116,6 +116,32 @@ class TestFunnelDocument(FunnelDocumentCase):
             {band[part] for band in bands for part in ("bar", "flow") if band[part]},
         )
 
+    def test_groups_have_the_outlines_of_what_they_are_compared_with(self):
+        for compare in (None, {"date_from": "2026-01-01", "date_to": "2026-01-04"}):
+            document = self._get_document(
+                self.user_all, options={"groupby": "user_id", "compare": compare}
+            )
+            svg = etree.fromstring(self.env["crm.funnel.picture"]._render_svg(document))
+            outlines = [
+                float(rectangle.get("width") or 0)
+                for rectangle in svg.iterfind(".//svg:rect", SVG)
+                if rectangle.get("stroke-dasharray")
+            ]
+            expected = [
+                band["width"]
+                for bands in document["drawing"]["group_compares"]
+                if bands
+                for band in bands["count"]
+            ]
+            self.assertEqual(len(outlines), len(expected))
+            if compare:
+                self.assertEqual(len(outlines), 2 * 4)
+                # of one scale
+                for outline, width in zip(outlines, expected, strict=True):
+                    self.assertAlmostEqual(
+                        outline * max(expected), width * max(outlines)
+                    )
+
     def test_every_lens_can_be_drawn_and_printed(self):
         for lens in ("cohort", "closed", "flow", "snapshot"):
             for groupby in (None, "user_id"):
