@@ -38,7 +38,9 @@ next(batches)
 env.cr.rollback()
 answer["written"] += sum(History._take_over(batch_size=2))
 answer["in_batches"] = read_chains()
-answer["unchecked"] = [key for *key, checked in History._get_foreign_keys() if not checked]
+answer["unchecked"] = [
+    key for *key, checked in History._get_foreign_keys() if not checked
+]
 env.cr.commit()
 env["ir.module.module"].search(
     [("name", "in", ["sales_funnel_report", "sales_funnel_crm"])]
