@@ -24,7 +24,7 @@ DRAWN = ".o_funnel_drawing"
 DESK = {"width": 1280, "height": 960, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 390, "height": 1688, "deviceScaleFactor": 2, "mobile": True}
 
-TALL = {**DESK, "height": 1500}
+TALL = {**DESK, "height": 1960}
 LIST = {**DESK, "height": 720}
 LINES, PIVOT, CHART = ".o_data_row", ".o_pivot tbody", ".o_graph_renderer canvas"
 
@@ -40,7 +40,7 @@ PICTURES = [
         *(DRAWN, DESK),
     ),
     # the second of the two that ship
-    ("lead-to-cash", "admin", f"{FUNNEL}?funnel=2", DRAWN, TALL),
+    ("lead-to-cash", "admin", f"{FUNNEL}?funnel=2&days=1", ".o_funnel_matrix_cell", TALL),
     # the oldest first: they have come furthest
     (
         *("order-to-cash", "admin", "/odoo/order-to-cash", LINES, LIST),

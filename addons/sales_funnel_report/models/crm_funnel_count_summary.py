@@ -18,6 +18,8 @@ from .crm_lead_stage_summary import COPIED_FIELDS
 
 ENDED = ("won", "lost")
 SORT_MEMORY_KB = 32 * 1024
+# The group of all deals; any other may be anything, also None.
+TOGETHER = object()
 # PostgreSQL has at most 1,600 columns, and a duration takes three.
 MOST_DURATIONS = 500
 # How many pairs of a path and a duration are worth being told to PostgreSQL.
@@ -47,12 +49,19 @@ class CrmFunnelCount(models.AbstractModel):
         if owner_of_step or not self._can_use_summary(question):
             return super()._count_cohort(question, deals, groups, owner_of_step)
         source = self._summary_source(question, deals, groups)
+        if groups is not None and self._is_counted_together(question):
+            return self._count_paths(question, source, together=True)[1]
         ways, result = self._count_paths(question, source)
         if result and not question.get("counts_only"):
             with self._more_memory():
                 self._add_durations(question, source, ways, result, groups)
                 self._add_lives(question, source, result)
         return result
+
+    def _is_counted_together(self, question):
+        """Whether all deals are counted along with their groups: where each is in one
+        group, and there is nothing but numbers to be added up."""
+        return question.get("counts_only") and question["groupby"] in COPIED_FIELDS
 
     @contextmanager
     def _more_memory(self):
@@ -77,11 +86,12 @@ class CrmFunnelCount(models.AbstractModel):
             and len(refs) == len(set(refs))
         )
 
-    def _count_paths(self, question, source):
+    def _count_paths(self, question, source, together=False):
         """Count the deals of each path, and add up what the paths mean.
 
+        :param bool together: whether to count those of all groups, too
         :return: ``{path: figures.Way}`` and ``{group: counts}``, see
-            :meth:`_count_cohort`
+            :meth:`_count_cohort`; the group of all is ``TOGETHER``
         """
         rows = self.env.execute_query(
             SQL(
@@ -100,6 +110,8 @@ class CrmFunnelCount(models.AbstractModel):
         counters = defaultdict(_Counter)
         for group, path, *counted in rows:
             counters[group].add(ways[path], *counted)
+            if together:
+                counters[TOGETHER].add(ways[path], *counted)
         return ways, {
             group: counter.as_counts(question["as_of"])
             for group, counter in counters.items()

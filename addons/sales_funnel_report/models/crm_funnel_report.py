@@ -17,6 +17,7 @@ from ..figures import (
     flow_series,
     snapshot_series,
 )
+from .crm_funnel_count_summary import TOGETHER
 
 OPTIONS = {
     "funnel_id",
@@ -56,31 +57,45 @@ class CrmFunnelReport(models.AbstractModel):
         question = self._get_question(
             options, self._get_team_asked_for(domain), deals, domain=domain
         )
-        counts = self._count(question, deals)
+        grouping = self._get_grouping(question, domain)
+        counts, groups = self._count_with_groups(question, deals, grouping)
         compared = compare_question = None
+        compared_groups = {}
         if options["compare"]:
             compare_question = self._get_compare_question(question, options, deals)
-            compared = self._get_series(
-                compare_question,
-                self._count(compare_question, deals).get(None, {}),
-                domain,
+            compared_counts, compared_groups = self._count_with_groups(
+                compare_question, deals, grouping
             )
+            compared = self._get_series(compare_question, compared_counts, domain)
         since = self.env["crm.funnel.count"]._count_history_since()
-        return {
+        report = {
             "options": {**options, "horizon_days": question["horizon_days"]},
             "history_since": since and self._to_user_day(since),
             "currency_id": question["currency"].id,
-            "total": self._get_series(question, counts.get(None, {}), domain),
+            "total": self._get_series(question, counts, domain),
             "compare": compared,
             "groups": self._get_groups(
-                question, domain, deals, counts, compare_question
+                question,
+                domain,
+                counts,
+                {
+                    group: (groups.get(group, {}), compared_groups.get(group, {}))
+                    for group in {**groups, **compared_groups}
+                },
+                compare_question,
             ),
             "warnings": self._get_warnings(
-                {**question, "compared": compare_question},
-                counts.get(None, {}),
-                since,
+                {**question, "compared": compare_question}, counts, since
             ),
         }
+        self._name_lost_reasons(
+            [
+                *(report["total"], report["compare"]),
+                *(group["series"] for group in report["groups"]),
+                *(group["compare"] for group in report["groups"]),
+            ]
+        )
+        return report
 
     @api.model
     def _get_days(self, domain, options):
@@ -445,9 +460,10 @@ class CrmFunnelReport(models.AbstractModel):
             outcomes = []
         else:
             series = cohort_series(question["steps"], counts, question["horizon_days"])
-            self._name_lost_reasons(series)
             ends = ["won", "lost", "open", "on_hold"]
             outcomes = [*ends, "skipped", "not_needed"]
+        # once for all figures
+        question = {**question, "description": self._describe(question)}
         series["domains"] = {
             what or "size": self._get_domain(question, domain, None, what, owner_id)
             for what in (None, *ends)
@@ -486,9 +502,14 @@ class CrmFunnelReport(models.AbstractModel):
         }
         return {key: days for key, days in limits.items() if days is not None}
 
-    def _name_lost_reasons(self, series):
+    def _name_lost_reasons(self, all_series):
+        """Write the names of the lost reasons into all series of a report at once."""
         reasons = [
-            reason for step in series["steps"] for reason in step["lost_reasons"]
+            reason
+            for series in all_series
+            if series
+            for step in series["steps"]
+            for reason in step.get("lost_reasons", ())
         ]
         # sudo: the name of a reason is no secret to who may see that deals have it
         records = (
@@ -516,10 +537,36 @@ class CrmFunnelReport(models.AbstractModel):
         :rtype: list
         """
         described = {
+            **(question.get("description") or self._describe(question)),
+            **details,
+            "step": step_key,
+            "what": what,
+        }
+        described = {
+            key: value for key, value in described.items() if value not in (None, [])
+        }
+        if owner_id is not None:
+            described["owner_id"] = owner_id
+        value = json.dumps(described, sort_keys=True, separators=(",", ":"))
+        reached = ("funnel_step_reached", "=", value)
+        return [reached] if domain.is_true() else ["&", *domain, reached]
+
+    def _describe(self, question):
+        """What the domains of all figures of a question tell of it, see
+        :meth:`_read_description`.
+
+        :rtype: dict
+        """
+        described = {
             "funnel_id": question["funnel_id"],
             "lens": question["lens"],
             "as_of": fields.Datetime.to_string(question["as_of"]),
-            **details,
+            "team_id": question["team_id"],
+            "removed_stages": [
+                step["stage_refs"][0]
+                for step in question["steps"]
+                if step.get("is_removed")
+            ],
         }
         if question["lens"] != "snapshot":
             described["start"] = fields.Datetime.to_string(question["start"])
@@ -527,24 +574,7 @@ class CrmFunnelReport(models.AbstractModel):
         if question["lens"] in ("cohort", "closed"):
             described["rule"] = question["rule"]
             described["window_days"] = question["window_days"]
-        removed = [
-            step["stage_refs"][0]
-            for step in question["steps"]
-            if step.get("is_removed")
-        ]
-        described.update(
-            team_id=question["team_id"],
-            removed_stages=removed,
-            step=step_key,
-            what=what,
-        )
-        described = {
-            key: value for key, value in described.items() if value not in (None, [])
-        }
-        if owner_id is not None:
-            described["owner_id"] = owner_id
-        value = json.dumps(described, sort_keys=True, separators=(",", ":"))
-        return list(domain & Domain("funnel_step_reached", "=", value))
+        return described
 
     @api.model
     def _get_deals_query(self, description):
@@ -591,44 +621,52 @@ class CrmFunnelReport(models.AbstractModel):
             "currency": self.env.company.currency_id,
         }
 
-    def _get_groups(self, question, domain, deals, counts, compare_question=None):
+    def _get_grouping(self, question, domain):
+        """:return: what :meth:`_count` takes to count the deals by groups, empty when
+        there are none
+        """
+        spec = question["groupby"]
+        if not spec:
+            return {}
+        if spec == OWNER_OF_STEP:
+            return {"owner_of_step": True}
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        query = leads._search(domain)
+        group_sql = leads._read_group_groupby(leads._table, spec, query)
+        field = leads._fields.get(spec)
+        if field and field.type in ("char", "text", "html"):
+            # no filter of Odoo tells an empty text from none
+            group_sql = SQL("NULLIF(%s, '')", group_sql)
+        return {
+            "groups": query.select(
+                SQL("DISTINCT %s AS lead_id", SQL.identifier(leads._table, "id")),
+                SQL("%s AS grp", group_sql),
+            )
+        }
+
+    def _count_with_groups(self, question, deals, grouping):
+        """:return: what was counted of all deals, and by group of those of each"""
+        groups = self._count(question, deals, **grouping) if grouping else {}
+        if TOGETHER in groups:
+            return groups.pop(TOGETHER), groups
+        return self._count(question, deals).get(None, {}), groups
+
+    def _get_groups(self, question, domain, counts, counted, compare_question=None):
         """The groups of the report, in the order Odoo would show them. A group that
         has deals only in what is compared with is there too, with nothing in it.
 
         :param dict counts: what was counted of all deals
+        :param dict counted: by group, its counts and those to compare with
         :param dict compare_question: see :meth:`_get_compare_question`
         """
         spec = question["groupby"]
         if not spec:
             return []
-
-        def count(**grouping):
-            counted = self._count(question, deals, **grouping)
-            compared = (
-                self._count(compare_question, deals, **grouping)
-                if compare_question
-                else {}
-            )
-            return {
-                group: (counted.get(group, {}), compared.get(group, {}))
-                for group in {**counted, **compared}
-            }
-
         if spec == OWNER_OF_STEP:
-            groups = self._get_owner_groups(count(owner_of_step=True))
+            groups = self._get_owner_groups(counted)
         else:
             leads = self.env["crm.lead"].with_context(active_test=False)
-            query = leads._search(domain)
-            group_sql = leads._read_group_groupby(leads._table, spec, query)
-            field = leads._fields.get(spec)
-            if field and field.type in ("char", "text", "html"):
-                # no filter of Odoo tells an empty text from none
-                group_sql = SQL("NULLIF(%s, '')", group_sql)
-            member = query.select(
-                SQL("DISTINCT %s AS lead_id", SQL.identifier(leads._table, "id")),
-                SQL("%s AS grp", group_sql),
-            )
-            groups = self._get_field_groups(leads, spec, domain, count(groups=member))
+            groups = self._get_field_groups(leads, spec, domain, counted)
         result = []
         for value, label, group_domain, both_counts, owner_id in groups:
             group_counts, compared_counts = both_counts
@@ -637,7 +675,7 @@ class CrmFunnelReport(models.AbstractModel):
             step_domain = whole_domain if owner_id is None else domain
             series = self._get_series(question, group_counts, step_domain, owner_id)
             if question["lens"] in ("cohort", "closed") and owner_id is None:
-                self._mark_below_others(series, group_counts, counts.get(None, {}))
+                self._mark_below_others(series, group_counts, counts)
             result.append(
                 {
                     "value": value,

@@ -36,7 +36,11 @@ class CrmLead(models.Model):
         result = super().write(vals)
         # each move is a stay of its own, also when the next one comes in the
         # same transaction; a team or a salesperson may take the stage along
-        self.flush_recordset(["stage_id", "active", "lost_reason_id"])
+        if not STAY_FIELDS.isdisjoint(vals):
+            # with all that follows from it, to be written at once
+            self.flush_recordset()
+        else:
+            self.flush_recordset(["stage_id", "active", "lost_reason_id"])
         if "probability" in vals:
             # an archived deal is lost by it
             archived = self.filtered(lambda lead: not lead.active)

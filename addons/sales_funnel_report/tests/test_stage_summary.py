@@ -234,6 +234,33 @@ class TestCountSummary(SummaryCase):
             self.assertIsNone(step["days_to_next"]["median"])
         self.assertIsNone(counts["expected_win_rate"])
 
+    def test_counts_only_of_groups(self):
+        """All deals are counted along with the groups, also when there are none."""
+        compare = {"date_from": "2025-12-01", "date_to": "2026-01-10"}
+        for groupby in ("user_id", "team_id", "stage_id"):
+            for date_from in ("2026-01-01", "2024-01-01"):
+                asked = {"date_from": date_from, "date_to": f"{date_from[:4]}-02-01"}
+                options = {**asked, "groupby": groupby, "compare": compare}
+                leads = self.Lead.with_user(self.user_all)
+                whole = leads.get_funnel_report([], options)
+                counts = leads.get_funnel_report([], {**options, "counts_only": True})
+                groups = zip(counts["groups"], whole["groups"], strict=True)
+                both = [
+                    (counts["total"], whole["total"]),
+                    (counts["compare"], whole["compare"]),
+                    *((one["series"], other["series"]) for one, other in groups),
+                ]
+                for one, other in both:
+                    for key in ("size", "won", "lost", "amount", "won_amount"):
+                        self.assertEqual(one[key], other[key])
+                    for step, whole_step in zip(
+                        one["steps"], other["steps"], strict=True
+                    ):
+                        for key in ("count", "lost_reasons", "below_others"):
+                            self.assertEqual(step.get(key), whole_step.get(key))
+                self.assertTrue(counts["compare"]["size"])
+                self.assertEqual(bool(counts["total"]["size"]), date_from > "2025")
+
     def test_no_deal_is_looked_at(self):
         """What the summary knows is asked of the summary alone."""
         count = self.env["crm.funnel.count"].with_user(self.user_a)
