@@ -40,7 +40,13 @@ PICTURES = [
         *(DRAWN, DESK),
     ),
     # the second of the two that ship
-    ("lead-to-cash", "admin", f"{FUNNEL}?funnel=2&days=1", ".o_funnel_matrix_cell", TALL),
+    (
+        "lead-to-cash",
+        "admin",
+        f"{FUNNEL}?funnel=2&days=1",
+        ".o_funnel_matrix_cell",
+        TALL,
+    ),
     # the oldest first: they have come furthest
     (
         *("order-to-cash", "admin", "/odoo/order-to-cash", LINES, LIST),
