@@ -5,8 +5,7 @@ from itertools import combinations
 from zoneinfo import ZoneInfo
 
 from funnel_reference import DAY, durations
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from random_worlds import random_worlds
 
 from odoo.tests import tagged
 
@@ -39,24 +38,11 @@ class TestFunnelDays(FunnelCase):
         super().setUpClass()
         cls.funnel = cls.env.ref("sales_funnel_report.crm_funnel_lead_to_cash")
 
-    @given(st.randoms(use_true_random=True))
-    @settings(
-        max_examples=WORLDS,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @random_worlds(WORLDS)
     def test_days_equal_the_slow_ones(self, random):
-        savepoint = self.env.cr.savepoint()
-        try:
-            deals = [self._live(random) for _number in range(DEALS)]
-            for rule in ("beyond", "visited") * 2:
-                self._ask(random, deals, rule)
-        finally:
-            savepoint.close(rollback=True)
-            self.env.invalidate_all()
+        deals = [self._live(random) for _number in range(DEALS)]
+        for rule in ("beyond", "visited") * 2:
+            self._ask(random, deals, rule)
 
     def _live(self, random):
         """:return: ``(deal, owner, {key: moment})``"""

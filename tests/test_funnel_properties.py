@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 import funnel_reference as reference
 from funnel_comparison import ComparisonMixin
 from funnel_reference import Deal, Event, Stage
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from random_worlds import random_worlds
 
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -178,30 +177,15 @@ class TestFunnelProperties(ComparisonMixin, FunnelCase):
             }
         )
 
-    # Few worlds are made, for each takes a second: so every choice in them is made
-    # by chance, and not by Hypothesis, which begins with the simplest of each.
-    @given(st.randoms(use_true_random=True))
-    @settings(
-        max_examples=WORLDS,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @random_worlds(WORLDS)
     def test_report_equals_the_reference(self, random):
-        savepoint = self.env.cr.savepoint()
-        try:
-            self.random = random
-            self.deals = []
-            self.lead_ids = []
-            for number in range(DEALS):
-                self._live(number, *draw_life(random))
-            for lens, rule in LENSES * 2:
-                self._ask(lens, rule, **draw_question(random, self.deals))
-        finally:
-            savepoint.close(rollback=True)
-            self.env.invalidate_all()
+        self.random = random
+        self.deals = []
+        self.lead_ids = []
+        for number in range(DEALS):
+            self._live(number, *draw_life(random))
+        for lens, rule in LENSES * 2:
+            self._ask(lens, rule, **draw_question(random, self.deals))
 
     # ------------------------------------------------------------
     # LIVING

@@ -5,13 +5,12 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import format_date, plaintext2html
-from odoo.tools.sql import column_exists
+from odoo.tools import SQL, format_date, plaintext2html
+
+from ..tools import create_filled_column, name_some
 
 # How the records of each type can end.
 ENDINGS = {"lead": ("dead", "closed"), "opportunity": ("lost",)}
-# Names in a sentence about many records.
-NAMED = 5
 RETURN_BATCH = 100
 
 
@@ -68,20 +67,16 @@ class CrmLead(models.Model):
     )
 
     def _auto_init(self):
-        if not column_exists(self.env.cr, "crm_lead", "ending"):
-            # Odoo would load all deals to compute it; this writes the table once
-            self.env.cr.execute(
-                """
-                ALTER TABLE crm_lead
-                        ADD COLUMN ending varchar GENERATED ALWAYS AS (
-                            CASE WHEN won_status = 'lost'
-                                 THEN CASE type WHEN 'lead' THEN 'dead' ELSE 'lost' END
-                            END
-                        ) STORED;
-                ALTER TABLE crm_lead
-                      ALTER COLUMN ending DROP EXPRESSION
-                """
-            )
+        create_filled_column(
+            self.env.cr,
+            self._table,
+            "ending",
+            "varchar",
+            SQL(
+                """CASE WHEN won_status = 'lost'
+                        THEN CASE type WHEN 'lead' THEN 'dead' ELSE 'lost' END END"""
+            ),
+        )
         return super()._auto_init()
 
     # ------------------------------------------------------------
@@ -208,12 +203,8 @@ class CrmLead(models.Model):
         """
         if not leads:
             return
-        names = ", ".join(f"“{lead.name}”" for lead in leads[:NAMED])
-        if len(leads) > NAMED:
-            names = self.env._(
-                "%(names)s and %(count)s more", names=names, count=len(leads) - NAMED
-            )
-        raise UserError(sentence % names)
+        names = [f"“{lead.name}”" for lead in leads]
+        raise UserError(sentence % name_some(self.env, names))
 
     def action_unarchive(self):
         """Bring records back, and keep in the chatter why they had gone."""

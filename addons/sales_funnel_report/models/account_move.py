@@ -148,7 +148,7 @@ class AccountMove(models.Model):
         return (
             Domain("company_id", "=", company.id)
             & Domain("state", "=", "posted")
-            & Domain("move_type", "in", ("out_invoice", "out_receipt"))
+            & Domain("move_type", "in", INVOICES)
             & Domain("date_late_activity", "=", False)
             & Domain("line_ids", "any", open_items)
         )

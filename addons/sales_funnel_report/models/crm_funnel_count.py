@@ -5,6 +5,8 @@ from odoo import api, models
 from odoo.tools import SQL
 
 SECONDS_OF_A_DAY = 86400
+# A subselect that finds nothing.
+NO_IDS = SQL("(SELECT NULL::int WHERE FALSE)")
 
 
 class CrmFunnelCount(models.AbstractModel):
@@ -638,9 +640,10 @@ class CrmFunnelCount(models.AbstractModel):
         :param str later_step: key of another step, only those that reached it, too
         :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
         """
-        rank, later = (self._rank_of(question, key) for key in (step, later_step))
-        if (rank is None and step) or (later is None and later_step):
-            return SQL("(SELECT NULL::int WHERE FALSE)")
+        ranks = self._ranks_of(question, step, later_step)
+        if ranks is None:
+            return NO_IDS
+        rank, later = ranks
         conditions = []
         if later is not None:
             conditions.append(SQL("%s IS NOT NULL", SQL.identifier(f"reached_{later}")))
@@ -691,6 +694,17 @@ class CrmFunnelCount(models.AbstractModel):
         """:return: position of the step with that key, ``None`` if there is none"""
         ranks = {step["key"]: rank for rank, step in enumerate(question["steps"])}
         return ranks.get(step_key)
+
+    def _ranks_of(self, question, *step_keys):
+        """:return: :meth:`_rank_of` each of the steps that are asked for, ``None`` for
+            a key that is ``None``; ``None`` instead of all when there is no such step
+        """
+        ranks = [self._rank_of(question, key) for key in step_keys]
+        is_known = all(
+            rank is not None or not key
+            for rank, key in zip(ranks, step_keys, strict=True)
+        )
+        return ranks if is_known else None
 
     @api.model
     def _count_cycle_p90(self, question, deals):

@@ -12,7 +12,7 @@ from odoo.orm.domains import DomainBool, DomainCondition, DomainNary, DomainNot
 from odoo.tools import SQL, Query
 
 from ..figures import read_path
-from .crm_funnel_count import SECONDS_OF_A_DAY
+from .crm_funnel_count import NO_IDS, SECONDS_OF_A_DAY
 from .crm_funnel_count_snapshot import YEARS_TO_LEARN_FROM
 from .crm_lead_stage_summary import COPIED_FIELDS
 
@@ -49,9 +49,8 @@ class CrmFunnelCount(models.AbstractModel):
         if owner_of_step or not self._can_use_summary(question):
             return super()._count_cohort(question, deals, groups, owner_of_step)
         source = self._summary_source(question, deals, groups)
-        if groups is not None and self._is_counted_together(question):
-            return self._count_paths(question, source, together=True)[1]
-        ways, result = self._count_paths(question, source)
+        together = groups is not None and self._is_counted_together(question)
+        ways, result = self._count_paths(question, source, together)
         if result and not question.get("counts_only"):
             with self._more_memory():
                 self._add_durations(question, source, ways, result, groups)
@@ -555,10 +554,10 @@ class CrmFunnelCount(models.AbstractModel):
             or not self._can_use_summary(question)
         ):
             return super()._deals_query(question, step, what, owner_id, **details)
-        later_step = details.get("later_step")
-        rank, later = (self._rank_of(question, key) for key in (step, later_step))
-        if (rank is None and step) or (later is None and later_step):
-            return SQL("(SELECT NULL::int WHERE FALSE)")
+        ranks = self._ranks_of(question, step, details.get("later_step"))
+        if ranks is None:
+            return NO_IDS
+        rank, later = ranks
         source = self._summary_source(question, None)
         paths = self.env.execute_query(
             SQL("SELECT DISTINCT path FROM (%s) deal", source)

@@ -117,6 +117,7 @@ class CrmFunnelReport(models.AbstractModel):
         )
         counted = self.env["crm.funnel.count"]._count_days_between(question, deals)
         rows = days_between(question["steps"], counted)
+        question["description"] = self._describe(question)
         for row in rows:
             for cell in row["days"]:
                 cell["domain"] = self._get_domain(
@@ -529,7 +530,7 @@ class CrmFunnelReport(models.AbstractModel):
         """The domain of the deals behind a figure: it describes the question, so
         that it stays short and is answered by the same count.
 
-        :param dict question: see :meth:`_get_question`
+        :param dict question: see :meth:`_get_question`, with its ``description``
         :param Domain domain: the deals asked for
         :param str step_key: the step, or ``None`` for the funnel as a whole
         :param str what: the name of the figure, or ``None`` for all deals of the step
@@ -537,7 +538,7 @@ class CrmFunnelReport(models.AbstractModel):
         :rtype: list
         """
         described = {
-            **(question.get("description") or self._describe(question)),
+            **question["description"],
             **details,
             "step": step_key,
             "what": what,

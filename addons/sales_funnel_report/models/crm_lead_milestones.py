@@ -1,7 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
-from odoo.tools import sql
+from odoo.tools import SQL
+
+from odoo.addons.sales_funnel_crm.tools import create_filled_column
 
 from .sale_order import DATE_OF_PROGRESS, PROGRESS
 
@@ -287,19 +289,16 @@ class CrmLead(models.Model):
         )
 
     def _auto_init(self):
-        if not sql.column_exists(self.env.cr, self._table, "date_qualified"):
-            # Odoo would make it now for all deals there are; this writes the table once
-            self.env.cr.execute(
-                """
-                ALTER TABLE crm_lead
-                        ADD COLUMN date_qualified timestamp GENERATED ALWAYS AS (
-                            CASE WHEN type = 'opportunity'
-                                 THEN COALESCE(date_conversion, create_date) END
-                        ) STORED;
-                ALTER TABLE crm_lead
-                      ALTER COLUMN date_qualified DROP EXPRESSION
-                """
-            )
+        create_filled_column(
+            self.env.cr,
+            self._table,
+            "date_qualified",
+            "timestamp",
+            SQL(
+                """CASE WHEN type = 'opportunity'
+                        THEN COALESCE(date_conversion, create_date) END"""
+            ),
+        )
         is_new = self._create_milestone_columns()
         result = super()._auto_init()
         if is_new:

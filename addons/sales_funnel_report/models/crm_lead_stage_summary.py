@@ -1,12 +1,11 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, sql
 
+from odoo.addons.sales_funnel_crm.tools import name_some
+
 # What is known of a deal itself: a question that asks for no more needs no other
 # table. Kept in step by ``crm.lead._write_multi``.
 COPIED_FIELDS = ("user_id", "team_id", "company_id", "type")
-
-# So many of the deals and orders that were repaired are named.
-NAMED = 5
 
 
 class CrmLeadStageSummary(models.Model):
@@ -451,14 +450,9 @@ class CrmLeadStageSummary(models.Model):
             )
         # a deal or order may have several wrong values
         names = {(value["model"], value["id"]): value["name"] for value in wrong}
-        named = ", ".join(list(names.values())[:NAMED])
-        if len(names) > NAMED:
-            named = self.env._(
-                "%(names)s and %(count)s more", names=named, count=len(names) - NAMED
-            )
         return self.env._(
             "Some dates and amounts were not what documents prove, and are now. "
             "Values corrected: %(values)s, on %(names)s.",
             values=len(wrong),
-            names=named,
+            names=name_some(self.env, list(names.values())),
         )

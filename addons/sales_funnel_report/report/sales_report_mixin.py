@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..models.crm_funnel_count import NO_IDS
+
 
 class SalesReportMixin(models.AbstractModel):
     """What reports over documents of several kinds have in common: each kind is
@@ -22,7 +24,7 @@ class SalesReportMixin(models.AbstractModel):
         """
         model = self.env[model_name]
         if not model.has_access("read"):
-            return SQL("(SELECT NULL::int WHERE FALSE)")
+            return NO_IDS
         query = model._search(domain, active_test=active_test)
         return query.subselect()
 

@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, clean_context, split_every
 
 from odoo.addons.base.models.res_partner import _tz_get
+from odoo.addons.sales_funnel_crm.tools import name_some
 
 from ..history_import import reading
 from ..history_import.chains import ENDINGS
@@ -105,8 +106,12 @@ class CrmLeadStageHistoryImport(models.TransientModel):
                 ),
                 "new_deal_count": sum(not deal.lead for deal in plan.deals),
                 "ignored_columns": ", ".join(table.ignored),
-                "new_lost_reasons": self._short_list(plan.new_lost_reasons),
-                "unknown_salespeople": self._short_list(plan.unknown_salespeople),
+                "new_lost_reasons": name_some(
+                    self.env, plan.new_lost_reasons, NAMES_SHOWN
+                ),
+                "unknown_salespeople": name_some(
+                    self.env, plan.unknown_salespeople, NAMES_SHOWN
+                ),
                 "problems": self._error_text(plan),
             }
         )
@@ -159,16 +164,6 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             for place, name in enumerate(names)
             if name not in known
         ]
-
-    def _short_list(self, names):
-        shown = ", ".join(names[:NAMES_SHOWN])
-        if len(names) > NAMES_SHOWN:
-            return self.env._(
-                "%(names)s and %(count)s more",
-                names=shown,
-                count=len(names) - NAMES_SHOWN,
-            )
-        return shown
 
     def _show(self):
         return {

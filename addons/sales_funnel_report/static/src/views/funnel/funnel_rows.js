@@ -109,6 +109,11 @@ export function describeBefore(figure) {
     return _t("%(figure)s before", { figure });
 }
 
+/** @param {Object} [series] */
+export function getStepsByKey(series) {
+    return Object.fromEntries((series?.steps || []).map((step) => [step.key, step]));
+}
+
 /**
  * What the drawing says of each step of a SERIES.
  *
@@ -123,9 +128,7 @@ export function describeBefore(figure) {
  */
 export function getRows(params) {
     const { lens, series, compare, measure, currencyId, isCompact } = params;
-    const before = Object.fromEntries(
-        (compare?.steps || []).map((step) => [step.key, step])
-    );
+    const before = getStepsByKey(compare);
     const amount = (value) => formatAmount(value, currencyId);
     const { steps } = series;
     return steps.map((step, index) => {

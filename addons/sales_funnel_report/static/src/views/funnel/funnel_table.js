@@ -8,7 +8,7 @@ import {
     formatFigure,
     formatRate,
 } from "./funnel_format";
-import { describeBelow, describeSize, getSizeField } from "./funnel_rows";
+import { describeBelow, describeSize, getSizeField, getStepsByKey } from "./funnel_rows";
 
 /**
  * The numbers of the drawing as a table. It is always there, for screen readers
@@ -33,9 +33,7 @@ export class FunnelTable extends Component {
     /** Each step, and when there is something to compare, what it was before. */
     get stepRows() {
         const { compare, currency_id: currencyId, total } = this.props.report;
-        const before = Object.fromEntries(
-            (compare?.steps || []).map((step) => [step.key, step])
-        );
+        const before = getStepsByKey(compare);
         return total.steps.flatMap((step) => {
             const past = before[step.key];
             const rows = [
@@ -110,9 +108,7 @@ export class FunnelTable extends Component {
     _groupRow(label, series, compare) {
         const currencyId = this.props.report.currency_id;
         const size = getSizeField(this.lens);
-        const before = Object.fromEntries(
-            (compare?.steps || []).map((step) => [step.key, step])
-        );
+        const before = getStepsByKey(compare);
         return {
             label,
             steps: series.steps.map((step) => ({
