@@ -1,5 +1,6 @@
 """What models of both addons need, and Odoo has not."""
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
@@ -49,3 +50,36 @@ def create_filled_column(cr, table, column, column_type, expression):
             **names,
         )
     )
+
+
+def refuse_from_outside(records, vals_list, fnames):
+    """Refuse values of fields that the system alone writes. Such a field is read-only on
+    the screens, which keeps nobody from writing it over the API or with a file.
+
+    :param records: recordset that is created or written
+    :param list vals_list: of dictionaries, the values
+    :param fnames: names of the fields
+    :raise UserError: one of the fields has a value, also by a default of the context
+    """
+    env = records.env
+    if env.su:
+        return
+    given = {name.removeprefix("default_") for name in env.context}.union(*vals_list)
+    if refused := sorted(given.intersection(fnames)):
+        raise UserError(
+            env._(
+                "“%(field)s” is filled in by the system. Leave it out.",
+                field=records._fields[refused[0]]._description_string(env),
+            )
+        )
+
+
+def ensure_one_record(records):
+    """Refuse what can be done with one record only.
+
+    :raise UserError: there is none, or there are several
+    """
+    if len(records) != 1:
+        raise UserError(
+            records.env._("This can be done with one record at a time. Choose one.")
+        )

@@ -8,6 +8,7 @@ from . import crm_funnel_step
 from . import ir_actions_act_window_view
 from . import ir_ui_view
 from . import res_company
+from . import res_partner
 from . import res_config_settings
 from . import sales_receivable_reminder
 from . import sales_receivable_reminder_line

@@ -5,6 +5,8 @@ from odoo import api, models
 from odoo.tools import SQL
 
 SECONDS_OF_A_DAY = 86400
+# The group of the salespeople who are not told apart: no user has this id.
+OTHER_OWNERS = 0
 # A subselect that finds nothing.
 NO_IDS = SQL("(SELECT NULL::int WHERE FALSE)")
 
@@ -22,6 +24,8 @@ class CrmFunnelCount(models.AbstractModel):
     - ``window_days``: days after its start for which a deal is looked at, or
       ``None``
     - ``currency``: ``res.currency`` in which money is counted
+    - ``largest_owners``: ids of ``res.users``; of salespeople at the time of each step
+      only these are told apart, all others are :data:`OTHER_OWNERS`. ``None``: all are
     """
 
     _name = "crm.funnel.count"
@@ -67,9 +71,12 @@ class CrmFunnelCount(models.AbstractModel):
         if owner_of_step:
             joined = SQL()
             of_start, of_step, of_end = (
-                SQL("fact.start_user_id"),
-                SQL("step.user_id"),
-                SQL("fact.end_user_id"),
+                self._owner_group_sql(question, SQL.identifier(*column))
+                for column in (
+                    ("fact", "start_user_id"),
+                    ("step", "user_id"),
+                    ("fact", "end_user_id"),
+                )
             )
         elif groups is not None:
             joined = SQL("JOIN member USING (lead_id)")
@@ -634,8 +641,8 @@ class CrmFunnelCount(models.AbstractModel):
         :param dict question: see the class
         :param str step: key of one of the question's steps, else all deals
         :param str what: what became of them, the name of the figure; else all
-        :param int owner_id: only those that had this salesperson then (``False``:
-            nobody)
+        :param owner_id: only those that had this salesperson then (``False``: nobody;
+            a list: somebody who is not in it)
         :param int lost_reason_id: only those lost for it (``False``: for none)
         :param str later_step: key of another step, only those that reached it, too
         :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
@@ -665,9 +672,7 @@ class CrmFunnelCount(models.AbstractModel):
                 )
             )
         if owner_id is not None:
-            conditions.append(
-                SQL("%s IS NOT DISTINCT FROM %s::int", owner, owner_id or None)
-            )
+            conditions.append(self._is_owner_sql(owner, owner_id))
         return SQL(
             "(WITH %s SELECT lead_id FROM fact WHERE %s)",
             self._fact_query(question, with_owner=owner_id is not None),
@@ -747,6 +752,107 @@ class CrmFunnelCount(models.AbstractModel):
             SQL("SELECT MIN(date_entered) FROM crm_lead_stage_history")
         )
         return since
+
+    # ------------------------------------------------------------
+    # GROUPS
+    # ------------------------------------------------------------
+
+    @api.model
+    def _find_largest_groups(self, question, groups, most):
+        """
+        :param dict question: see the class
+        :param SQL groups: see :meth:`_count_cohort`
+        :param int most: how many groups
+        :return: ``{key: id of one of its deals}`` of the groups with the most deals, the
+            largest first; what a key is, :meth:`_group_key_sql` knows
+        :rtype: dict
+        """
+        return dict(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT %(key)s, MIN(member.lead_id)
+                      FROM (%(groups)s) member
+                     WHERE member.lead_id IN %(deals)s
+                  GROUP BY %(key)s
+                  ORDER BY COUNT(*) DESC, %(key)s
+                     LIMIT %(most)s
+                    """,
+                    key=self._group_key_sql(),
+                    groups=groups,
+                    deals=self._deals_query(question),
+                    most=most,
+                )
+            )
+        )
+
+    def _group_key_sql(self):
+        """The value of a group of ``member`` as text, whatever its type."""
+        return SQL("COALESCE(TO_JSONB(member.grp)::text, 'null')")
+
+    def _members_query(self, groups, keys, among=True):
+        """The deals of the groups that ``keys`` name, or of all the others.
+
+        :param SQL groups: see :meth:`_count_cohort`
+        :rtype: :class:`odoo.tools.SQL`, rows as ``groups`` has them
+        """
+        return SQL(
+            "SELECT member.lead_id, member.grp FROM (%s) member WHERE (%s = ANY(%s)) = %s",
+            groups,
+            self._group_key_sql(),
+            list(keys),
+            among,
+        )
+
+    @api.model
+    def _find_largest_owners(self, deals, most):
+        """
+        :param SQL deals: subselect of ids of ``crm.lead``
+        :param int most: how many salespeople
+        :return: ids of the ``res.users`` who had the most of these deals
+        """
+        return [
+            user_id
+            for (user_id,) in self.env.execute_query(
+                SQL(
+                    """
+                    SELECT user_id
+                      FROM crm_lead_stage_history
+                     WHERE lead_id IN %s AND user_id IS NOT NULL
+                  GROUP BY user_id
+                  ORDER BY COUNT(DISTINCT lead_id) DESC, user_id
+                     LIMIT %s
+                    """,
+                    deals,
+                    most,
+                )
+            )
+        ]
+
+    def _owner_group_sql(self, question, owner):
+        """The group that a salesperson at the time of a step belongs to.
+
+        :param SQL owner: column
+        """
+        largest = question.get("largest_owners")
+        if largest is None:
+            return owner
+        return SQL(
+            """CASE WHEN (%(owner)s = ANY(%(largest)s::int[])) IS NOT FALSE
+                    THEN %(owner)s ELSE %(others)s END""",
+            owner=owner,
+            largest=largest,
+            others=OTHER_OWNERS,
+        )
+
+    def _is_owner_sql(self, owner, owner_id):
+        """Whether a salesperson is the one asked for, see :meth:`_deals_query`.
+
+        :param SQL owner: column
+        """
+        if isinstance(owner_id, list):
+            return SQL("NOT %s = ANY(%s::int[])", owner, owner_id)
+        return SQL("%s IS NOT DISTINCT FROM %s::int", owner, owner_id or None)
 
     # ------------------------------------------------------------
     # PIECES

@@ -26,7 +26,8 @@ class CrmFunnelCount(models.AbstractModel):
         """
         self.env["crm.lead"].flush_model(["stage_id", "active"])
         if owner_of_step:
-            group, joined = SQL("passage.user_id"), SQL()
+            owner = SQL.identifier("passage", "user_id")
+            group, joined = self._owner_group_sql(question, owner), SQL()
         elif groups is not None:
             group, joined = (
                 SQL("member.grp"),
@@ -87,9 +88,7 @@ class CrmFunnelCount(models.AbstractModel):
         if what:
             conditions.append(SQL("outcome = %s", what))
         if owner_id is not None:
-            conditions.append(
-                SQL("user_id IS NOT DISTINCT FROM %s::int", owner_id or None)
-            )
+            conditions.append(self._is_owner_sql(SQL.identifier("user_id"), owner_id))
         return SQL(
             "(SELECT lead_id FROM (%s) passage WHERE %s)",
             self._passage_query(question),

@@ -29,7 +29,8 @@ class CrmFunnelCount(models.AbstractModel):
         """
         self.env["crm.lead"].flush_model(["stage_id", "active"])
         if owner_of_step:
-            group, joined = SQL("standing.user_id"), SQL()
+            owner = SQL.identifier("standing", "user_id")
+            group, joined = self._owner_group_sql(question, owner), SQL()
         elif groups is not None:
             group, joined = (
                 SQL("member.grp"),
@@ -96,9 +97,7 @@ class CrmFunnelCount(models.AbstractModel):
             limits = longer_than if step is None else {step: longer_than}
             conditions.append(self._stuck_sql(question, limits or {}))
         if owner_id is not None:
-            conditions.append(
-                SQL("user_id IS NOT DISTINCT FROM %s::int", owner_id or None)
-            )
+            conditions.append(self._is_owner_sql(SQL.identifier("user_id"), owner_id))
         return SQL(
             "(SELECT lead_id FROM (%s) standing WHERE %s)",
             self._standing_query(question),

@@ -22,8 +22,11 @@ SORT_MEMORY_KB = 32 * 1024
 TOGETHER = object()
 # PostgreSQL has at most 1,600 columns, and a duration takes three.
 MOST_DURATIONS = 500
-# How many pairs of a path and a duration are worth being told to PostgreSQL.
+# How many pairs of a path and a duration are worth being told to PostgreSQL. The paths
+# of deals that were moved about at random are all different: the history itself counts
+# these better.
 MOST_PLACES = 20_000
+MOST_ROWS = 500_000
 
 
 class CrmFunnelCount(models.AbstractModel):
@@ -51,6 +54,8 @@ class CrmFunnelCount(models.AbstractModel):
         source = self._summary_source(question, deals, groups)
         together = groups is not None and self._is_counted_together(question)
         ways, result = self._count_paths(question, source, together)
+        if ways is None:
+            return super()._count_cohort(question, deals, groups)
         if result and not question.get("counts_only"):
             with self._more_memory():
                 self._add_durations(question, source, ways, result, groups)
@@ -90,7 +95,8 @@ class CrmFunnelCount(models.AbstractModel):
 
         :param bool together: whether to count those of all groups, too
         :return: ``{path: figures.Way}`` and ``{group: counts}``, see
-            :meth:`_count_cohort`; the group of all is ``TOGETHER``
+            :meth:`_count_cohort`; the group of all is ``TOGETHER``. ``None`` and
+            ``None`` when there are too many paths
         """
         rows = self.env.execute_query(
             SQL(
@@ -101,11 +107,18 @@ class CrmFunnelCount(models.AbstractModel):
                        COUNT(*) FILTER (WHERE is_inferred), MAX(start), MIN(id)
                   FROM (%s) deal
               GROUP BY grp, path, lost_reason_id
+                 LIMIT %s
                 """,
                 source,
+                MOST_ROWS + 1,
             )
         )
-        ways = self._read_paths(question, {row[1] for row in rows})
+        paths = {row[1] for row in rows}
+        # a duration to the next step and one in the step, for each of them
+        durations = 0 if question.get("counts_only") else 2 * len(question["steps"])
+        if len(rows) > MOST_ROWS or len(paths) * durations > MOST_PLACES:
+            return None, None
+        ways = self._read_paths(question, paths)
         counters = defaultdict(_Counter)
         for group, path, *counted in rows:
             counters[group].add(ways[path], *counted)

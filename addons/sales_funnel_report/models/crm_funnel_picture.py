@@ -33,6 +33,8 @@ MARGIN = 24
 # Pixels of a picture in one unit of the drawing.
 PIXELS = 2
 MOST_REASONS = 2
+# The height of a picture that programs can still make and show.
+MOST_PICTURE_HEIGHT = 8_000
 MOST_HEIGHT = 90
 LEAST_HEIGHT = 16
 
@@ -51,8 +53,19 @@ class CrmFunnelPicture(models.AbstractModel):
         :param float pixels: in one of its units
         :rtype: markupsafe.Markup
         """
+        steps = len(document["report"]["total"]["steps"]) or 1
+        groups = len(document["report"]["groups"])
+        drawn = self._count_groups_drawn(document, MOST_PICTURE_HEIGHT)
         lines = [f"{label}: {text}" for label, text in document["facts"]]
         lines = [document["title"], *lines, document["signature"]]
+        if drawn < groups:
+            lines.append(
+                self.env._(
+                    "The first %(drawn)s of %(groups)s groups are drawn.",
+                    drawn=drawn,
+                    groups=groups,
+                )
+            )
         head = [
             {
                 "top": 20 + rank * HEAD_LINE,
@@ -66,7 +79,9 @@ class CrmFunnelPicture(models.AbstractModel):
         return self._render(
             document,
             {
-                **self._get_drawing(document),
+                **self._get_drawing(
+                    document, min(ROW_HEIGHT, MOST_PICTURE_HEIGHT / steps), drawn
+                ),
                 "head": head,
                 "head_height": (len(head) + 1) * HEAD_LINE,
                 "margin": MARGIN,
@@ -158,7 +173,7 @@ class CrmFunnelPicture(models.AbstractModel):
     # WHAT IS DRAWN WHERE
     # ------------------------------------------------------------
 
-    def _get_drawing(self, document, row_height=ROW_HEIGHT, groups=None):
+    def _get_drawing(self, document, row_height, groups):
         """:return: ``{"height": float, "funnels": [FUNNEL]}``, see the template"""
         report = document["report"]
         steps = report["total"]["steps"]

@@ -1,8 +1,10 @@
+import json
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.orm.domains import (
     DomainAnd,
@@ -34,6 +36,27 @@ class CrmFunnelQuestion(models.AbstractModel):
 
     _name = "crm.funnel.question"
     _description = "Sales Funnel Question"
+
+    @api.model
+    def _read_question(self, question):
+        """A question as a client brings it.
+
+        :param question: dictionary, or JSON of one, with ``domain``, ``options`` and
+            ``measure``, all optional
+        :return: dictionary with these three
+        :raise UserError: it is something else
+        """
+        try:
+            if isinstance(question, str):
+                question = json.loads(question or "{}")
+            return {name: question.get(name) for name in ("domain", "options", "measure")}
+        except (AttributeError, RecursionError, ValueError) as error:
+            raise UserError(
+                self.env._(
+                    "This is no question to the sales funnel. Open it from the funnel "
+                    "again."
+                )
+            ) from error
 
     # ------------------------------------------------------------
     # PERIODS

@@ -1,8 +1,11 @@
 import json
+from contextlib import contextmanager
 from datetime import datetime, time
 
 import pytz
 from dateutil.relativedelta import relativedelta
+from psycopg2 import DataError
+from psycopg2.errors import DatatypeMismatch, QueryCanceled, UndefinedFunction
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -17,6 +20,7 @@ from ..figures import (
     flow_series,
     snapshot_series,
 )
+from .crm_funnel_count import OTHER_OWNERS
 from .crm_funnel_count_summary import TOGETHER
 
 OPTIONS = {
@@ -33,6 +37,16 @@ OPTIONS = {
     "counts_only",
 }
 OWNER_OF_STEP = "stage_user_id"
+# What is beyond so many groups, the largest, is one group more.
+MOST_GROUPS = 200
+OTHERS = "others"
+# PostgreSQL has at most 1,600 columns, and a step takes up to seven.
+MOST_STEPS = 200
+# Letters of a wrong value that are quoted.
+MOST_QUOTED = 100
+LARGEST_ID = 2**31 - 1
+# So long may each statement of an answer take.
+MOST_SECONDS = 60
 
 # What is no slip of the pen: years as they are written, and a hundred years in days.
 FIRST_YEAR, LAST_YEAR = 1000, 9998
@@ -52,17 +66,66 @@ class CrmFunnelReport(models.AbstractModel):
     @api.model
     def _get_report(self, domain, options):
         """See ``crm.lead.get_funnel_report``."""
+        with self._in_time():
+            return self._make_report(domain, options)
+
+    @contextmanager
+    def _in_time(self):
+        """Bound the statements of an answer, and say in words what PostgreSQL refuses.
+
+        :raise UserError: one took too long, or the filter cannot be asked
+        """
+        set_limit = "SET_CONFIG('statement_timeout', %s, TRUE)"
+        [(before, _now)] = self.env.execute_query(
+            SQL(
+                f"SELECT CURRENT_SETTING('statement_timeout'), {set_limit}",
+                f"{self._get_most_seconds()}s",
+            )
+        )
+        try:
+            yield
+        except QueryCanceled as error:
+            raise UserError(
+                self.env._(
+                    "This question takes too long to answer. Ask about fewer deals: a "
+                    "shorter period, one team or company, or without grouping."
+                )
+            ) from error
+        except (DataError, DatatypeMismatch, UndefinedFunction) as error:
+            raise self._bad_filter(error.diag.message_primary) from error
+        self.env.execute_query(SQL(f"SELECT {set_limit}", before))
+
+    def _get_most_seconds(self):
+        """:return: how many seconds each statement of an answer may take"""
+        # sudo: one number, nothing of which is shown
+        seconds = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("sales_funnel_report.most_seconds", "")
+        )
+        return int(seconds) if seconds.isdecimal() else MOST_SECONDS
+
+    def _bad_filter(self, error):
+        """:return: the ``UserError`` for a domain that cannot be asked"""
+        return UserError(self.env._("The filter is not valid: %(error)s", error=error))
+
+    @api.model
+    def _make_report(self, domain, options):
+        """See ``crm.lead.get_funnel_report``."""
         options = self._read_options(options)
         domain, deals = self._read_domain(domain)
         question = self._get_question(
             options, self._get_team_asked_for(domain), deals, domain=domain
         )
+        compare_question = options["compare"] and self._get_compare_question(
+            question, options, deals
+        )
         grouping = self._get_grouping(question, domain)
+        grouping = self._limit_grouping(grouping, question, compare_question, deals)
         counts, groups = self._count_with_groups(question, deals, grouping)
-        compared = compare_question = None
+        compared = None
         compared_groups = {}
-        if options["compare"]:
-            compare_question = self._get_compare_question(question, options, deals)
+        if compare_question:
             compared_counts, compared_groups = self._count_with_groups(
                 compare_question, deals, grouping
             )
@@ -83,9 +146,16 @@ class CrmFunnelReport(models.AbstractModel):
                     for group in {**groups, **compared_groups}
                 },
                 compare_question,
+                grouping.get("largest"),
             ),
             "warnings": self._get_warnings(
-                {**question, "compared": compare_question}, counts, since
+                {
+                    **question,
+                    "compared": compare_question,
+                    "has_other_groups": "largest" in grouping,
+                },
+                counts,
+                since,
             ),
         }
         self._name_lost_reasons(
@@ -99,6 +169,12 @@ class CrmFunnelReport(models.AbstractModel):
 
     @api.model
     def _get_days(self, domain, options):
+        """See ``crm.lead.get_funnel_days``."""
+        with self._in_time():
+            return self._make_days(domain, options)
+
+    @api.model
+    def _make_days(self, domain, options):
         """See ``crm.lead.get_funnel_days``."""
         options = self._read_options(options)
         if options["lens"] not in ("cohort", "closed"):
@@ -137,11 +213,18 @@ class CrmFunnelReport(models.AbstractModel):
         leads = self.env["crm.lead"].with_context(active_test=False)
         try:
             domain = Domain(domain or Domain.TRUE)
+            if _has_nul(list(domain)):
+                raise ValueError("NUL")
             return domain, leads._search(domain).subselect()
-        except (TypeError, ValueError) as error:
-            raise UserError(
-                self.env._("The filter is not valid: %(error)s", error=error)
-            ) from error
+        except (
+            AttributeError,
+            KeyError,
+            OverflowError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise self._bad_filter(error) from error
 
     def _get_lenses(self):
         """:return: the lenses that can be asked for"""
@@ -157,10 +240,13 @@ class CrmFunnelReport(models.AbstractModel):
         :return: dictionary with every key of :data:`OPTIONS`, plain JSON values
         :raise UserError: for an unknown option or value
         """
+        self._check_zone()
         options = {
-            key: value for key, value in (options or {}).items() if value is not None
+            key: value
+            for key, value in self._check_options(options).items()
+            if value is not None
         }
-        unknown = sorted(set(options) - OPTIONS)
+        unknown = sorted(map(str, set(options) - OPTIONS))
         if unknown:
             raise UserError(
                 self.env._(
@@ -184,12 +270,39 @@ class CrmFunnelReport(models.AbstractModel):
             "counts_only": bool(options.get("counts_only")),
         }
 
+    @api.model
+    def _check_options(self, options):
+        """:return: the options, a dictionary
+        :raise UserError: they are something else
+        """
+        if not isinstance(options or {}, dict):
+            raise UserError(
+                self.env._(
+                    "The options of a funnel are a dictionary, such as "
+                    "{“lens”: “cohort”}; this is none: %(options)s",
+                    options=str(options)[:MOST_QUOTED],
+                )
+            )
+        return options or {}
+
+    def _check_zone(self):
+        """:raise UserError: days would be of a time zone that there is not"""
+        zone = self.env.context.get("tz")
+        if zone and not (isinstance(zone, str) and zone in pytz.all_timezones_set):
+            raise UserError(
+                self.env._(
+                    "“%(zone)s” is no time zone. Choose one such as Europe/Athens in "
+                    "your preferences.",
+                    zone=str(zone)[:MOST_QUOTED],
+                )
+            )
+
     def _bad_value(self, option, value, expected):
         """:return: the ``UserError`` for a value that an option cannot take"""
         return UserError(
             self.env._(
                 "“%(value)s” is no value for the option “%(option)s”: %(expected)s is expected.",
-                value=value,
+                value=str(value)[:MOST_QUOTED],
                 option=option,
                 expected=expected,
             )
@@ -214,7 +327,7 @@ class CrmFunnelReport(models.AbstractModel):
                 )
             return funnel
         funnel = self.env["crm.funnel"]
-        if isinstance(funnel_id, int) and not isinstance(funnel_id, bool):
+        if _is_id(funnel_id):
             funnel = funnel.browse(funnel_id).exists()
         if not funnel:
             raise self._bad_value(
@@ -337,12 +450,24 @@ class CrmFunnelReport(models.AbstractModel):
     def _get_question(self, options, team_id, deals, removed_stages=None, domain=None):
         """:return: what ``crm.funnel.count`` takes, and what the figures need"""
         funnel = self.env["crm.funnel"].browse(options["funnel_id"])
+        steps = funnel._get_steps(
+            team_id=team_id, deals=deals, removed_stages=removed_stages
+        )
+        if len(steps) > MOST_STEPS:
+            raise UserError(
+                self.env._(
+                    "“%(funnel)s” has %(count)s steps here, and no more than %(most)s can "
+                    "be shown. Ask about the deals of one team, or choose a funnel with "
+                    "fewer steps.",
+                    funnel=funnel.name,
+                    count=len(steps),
+                    most=MOST_STEPS,
+                )
+            )
         question = {
             "lens": options["lens"],
             "rule": options["rule"],
-            "steps": funnel._get_steps(
-                team_id=team_id, deals=deals, removed_stages=removed_stages
-            ),
+            "steps": steps,
             "start": self._to_utc(options["date_from"]),
             "end": self._to_utc(options["date_to"]),
             "as_of": fields.Datetime.to_datetime(options["as_of"]),
@@ -388,7 +513,7 @@ class CrmFunnelReport(models.AbstractModel):
     def _to_utc(self, day):
         """The first moment of a day of the user, as a naive UTC datetime."""
         midnight = datetime.combine(fields.Date.to_date(day), time.min)
-        zone = pytz.timezone(self.env.context.get("tz") or self.env.user.tz or "UTC")
+        zone = self.env.tz
         try:
             begin = zone.localize(midnight, is_dst=None)
         except pytz.AmbiguousTimeError:
@@ -465,9 +590,11 @@ class CrmFunnelReport(models.AbstractModel):
             outcomes = [*ends, "skipped", "not_needed"]
         # once for all figures
         question = {**question, "description": self._describe(question)}
+        # what counts nothing opens nothing
         series["domains"] = {
             what or "size": self._get_domain(question, domain, None, what, owner_id)
             for what in (None, *ends)
+            if not what or series[what]
         }
         if question["lens"] == "snapshot":
             series["domains"]["stuck"] = self._get_domain(
@@ -482,7 +609,9 @@ class CrmFunnelReport(models.AbstractModel):
             place = (question, domain, step["key"])
             step["domain"] = self._get_domain(*place, owner_id=owner_id)
             step["domains"] = {
-                what: self._get_domain(*place, what, owner_id) for what in outcomes
+                what: self._get_domain(*place, what, owner_id)
+                for what in outcomes
+                if step[what]
             }
             for reason in step.get("lost_reasons", []):
                 reason["domain"] = self._get_domain(
@@ -585,17 +714,71 @@ class CrmFunnelReport(models.AbstractModel):
         :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
         :raise UserError: when it is not such a description
         """
-        try:
+        with self._reading(description):
             described = json.loads(description)
             question = self._read_description(described)
-            return self.env["crm.funnel.count"]._deals_query(question, **described)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            details = self._read_details(described)
+            return self.env["crm.funnel.count"]._deals_query(question, **details)
+
+    @api.model
+    def _get_beyond_query(self, description):
+        """The deals of the group of all that is beyond the largest groups.
+
+        :param str description: what :meth:`_get_other_group` wrote
+        :rtype: :class:`odoo.tools.SQL`, a subselect of ids of ``crm.lead``
+        :raise UserError: when it is not such a description
+        """
+        with self._reading(description):
+            described = json.loads(description)
+            question = self._read_description(described)
+            question["groupby"] = self._read_groupby(described["groupby"])
+            domain, _deals = self._read_domain(described["domain"])
+            groups = self._get_grouping(question, domain)["groups"]
+            counting = self.env["crm.funnel.count"]
+            largest = counting._find_largest_groups(question, groups, MOST_GROUPS)
+            others = counting._members_query(groups, largest, among=False)
+            return SQL("(SELECT lead_id FROM (%s) member)", others)
+
+    @contextmanager
+    def _reading(self, description):
+        """:raise UserError: what is read within describes nothing"""
+        try:
+            yield
+        except (
+            AttributeError,
+            KeyError,
+            OverflowError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise UserError(
                 self.env._(
                     "“%(value)s” describes no step of a sales funnel. Open the deals from the funnel.",
-                    value=description,
+                    value=str(description)[:MOST_QUOTED],
                 )
             ) from error
+
+    def _read_details(self, described):
+        """Check what a description asks of the deals of its question, see
+        ``crm.funnel.count._deals_query``.
+
+        :return: the same dictionary
+        :raise TypeError, ValueError: what is nothing to be asked
+        """
+        limits = described.get("longer_than")
+        limits = limits.values() if isinstance(limits, dict) else [limits]
+        owner = described.get("owner_id")
+        owners = owner if isinstance(owner, list) else [owner]
+        reason = described.get("lost_reason_id")
+        texts = [described.get(name) for name in ("step", "later_step", "what")]
+        if not (
+            all(isinstance(text, str | None) for text in texts)
+            and all(isinstance(limit, int | float | None) for limit in limits)
+            and all(one in (None, False) or _is_id(one) for one in [*owners, reason])
+        ):
+            raise ValueError(described)
+        return described
 
     def _read_description(self, described):
         """Take out of a description what is the question; what remains is what is
@@ -605,6 +788,9 @@ class CrmFunnelReport(models.AbstractModel):
         """
         team_id = described.pop("team_id", None)
         removed_stages = described.pop("removed_stages", [])
+        as_of = fields.Datetime.to_datetime(described.pop("as_of"))
+        if not as_of or not all(map(_is_id, [*removed_stages, team_id or 1])):
+            raise ValueError(described)
         return {
             "lens": self._read_choice(
                 {"lens": described.pop("lens")}, "lens", self._get_lenses()
@@ -617,8 +803,10 @@ class CrmFunnelReport(models.AbstractModel):
             ),
             "start": fields.Datetime.to_datetime(described.pop("start", None)),
             "end": fields.Datetime.to_datetime(described.pop("end", None)),
-            "as_of": fields.Datetime.to_datetime(described.pop("as_of")),
-            "window_days": described.pop("window_days", None),
+            "as_of": as_of,
+            "window_days": self._read_days(
+                {"window_days": described.pop("window_days", None)}, "window_days"
+            ),
             "currency": self.env.company.currency_id,
         }
 
@@ -645,29 +833,101 @@ class CrmFunnelReport(models.AbstractModel):
             )
         }
 
+    def _limit_grouping(self, grouping, question, compare_question, deals):
+        """Name the largest groups when there are more than :data:`MOST_GROUPS`: the
+        others are counted together.
+
+        :param dict grouping: see :meth:`_get_grouping`
+        :return: the same, or another one with ``largest``: the ids of salespeople, or
+            ``{key of a group: id of one of its deals}``
+        """
+        counting = self.env["crm.funnel.count"]
+        if not grouping or not self._may_have_many_groups(question["groupby"]):
+            return grouping
+        if "groups" not in grouping:
+            owners = counting._find_largest_owners(deals, MOST_GROUPS + 1)
+            if len(owners) <= MOST_GROUPS:
+                return grouping
+            return {**grouping, "largest": owners[:MOST_GROUPS]}
+        found = [
+            counting._find_largest_groups(asked, grouping["groups"], MOST_GROUPS + 1)
+            for asked in (question, compare_question)
+            if asked
+        ]
+        if len(set().union(*found)) <= MOST_GROUPS:
+            return grouping
+        largest = dict(list(found[0].items())[:MOST_GROUPS])
+        return {**grouping, "largest": largest}
+
+    def _may_have_many_groups(self, spec):
+        """Whether there may be more than :data:`MOST_GROUPS`, as far as that is known
+        without a look at the deals."""
+        field = self.env["crm.lead"]._fields.get(
+            "user_id" if spec == OWNER_OF_STEP else spec
+        )
+        if field is None or not field.relational:
+            return field is None or field.type not in ("boolean", "selection")
+        # sudo: only whether there are many
+        values = self.env[field.comodel_name].sudo().with_context(active_test=False)
+        return values.search_count([], limit=MOST_GROUPS + 1) > MOST_GROUPS
+
     def _count_with_groups(self, question, deals, grouping):
         """:return: what was counted of all deals, and by group of those of each"""
-        groups = self._count(question, deals, **grouping) if grouping else {}
+        groups = self._count_groups(question, deals, **grouping) if grouping else {}
         if TOGETHER in groups:
             return groups.pop(TOGETHER), groups
         return self._count(question, deals).get(None, {}), groups
 
-    def _get_groups(self, question, domain, counts, counted, compare_question=None):
-        """The groups of the report, in the order Odoo would show them. A group that
-        has deals only in what is compared with is there too, with nothing in it.
+    def _count_groups(
+        self, question, deals, groups=None, owner_of_step=False, largest=None
+    ):
+        """:return: by group, what was counted of its deals; :data:`OTHERS` is the group
+            of those beyond the ``largest``
+        """
+        if largest is None:
+            return self._count(question, deals, groups, owner_of_step)
+        if owner_of_step:
+            asked = {**question, "largest_owners": largest}
+            counted = self._count(asked, deals, owner_of_step=True)
+            if OTHER_OWNERS in counted:
+                counted[OTHERS] = counted.pop(OTHER_OWNERS)
+            return counted
+        counting = self.env["crm.funnel.count"]
+        # the groups are no longer told by the field alone
+        asked = {**question, "groupby": None}
+        members = counting._members_query(groups, largest)
+        counted = self._count(asked, deals, groups=members)
+        for counts in counted.values():
+            counts.pop("example", None)
+        others = counting._members_query(groups, largest, among=False)
+        # nor are the deals by the domain
+        asked = {**asked, "domain": None}
+        deals = SQL("(SELECT lead_id FROM (%s) member)", others)
+        return {**counted, OTHERS: self._count(asked, deals).get(None, {})}
+
+    def _get_groups(
+        self, question, domain, counts, counted, compare_question=None, largest=None
+    ):
+        """The groups of the report, in the order Odoo would show them, and behind them
+        what is beyond the largest. A group that has deals only in what is compared with
+        is there too, with nothing in it.
 
         :param dict counts: what was counted of all deals
         :param dict counted: by group, its counts and those to compare with
         :param dict compare_question: see :meth:`_get_compare_question`
+        :param largest: see :meth:`_limit_grouping`
         """
         spec = question["groupby"]
         if not spec:
             return []
+        others = counted.pop(OTHERS, None)
         if spec == OWNER_OF_STEP:
             groups = self._get_owner_groups(counted)
         else:
             leads = self.env["crm.lead"].with_context(active_test=False)
-            groups = self._get_field_groups(leads, spec, domain, counted)
+            groups = self._get_field_groups(leads, spec, domain, counted, largest)
+        if others:
+            groups.append(self._get_other_group(question, domain, others, largest))
         result = []
         for value, label, group_domain, both_counts, owner_id in groups:
             group_counts, compared_counts = both_counts
@@ -709,15 +969,41 @@ class CrmFunnelReport(models.AbstractModel):
                 else None
             )
 
-    def _get_field_groups(self, leads, spec, domain, counted):
+    def _get_other_group(self, question, domain, counts, largest):
+        """The group of what is beyond the largest groups.
+
+        :param counts: what was counted of it, and of it in what is compared with
+        :param largest: see :meth:`_limit_grouping`
+        :return: as :meth:`_get_field_groups` has them
+        """
+        label = self.env._("Others")
+        if question["groupby"] == OWNER_OF_STEP:
+            had_others = [("user_id", "not in", [*largest, False])]
+            return (
+                OTHERS,
+                label,
+                [("stage_history_ids", "any", had_others)],
+                counts,
+                largest,
+            )
+        described = {
+            **self._describe(question),
+            "groupby": question["groupby"],
+            "domain": list(domain),
+        }
+        value = json.dumps(described, sort_keys=True, separators=(",", ":"))
+        return OTHERS, label, [("funnel_beyond_groups", "=", value)], counts, None
+
+    def _get_field_groups(self, leads, spec, domain, counted, largest=None):
         """The groups by a field of the deal that have deals in the cohort.
 
         :param dict counted: by group, its counts and those to compare with
+        :param largest: see :meth:`_limit_grouping`
         :return: list of ``(value, label, domain, counts, None)``
         """
         values = leads._read_group_postprocess_groupby(spec, list(counted))
         counts_by_value = dict(zip(values, counted.values(), strict=True))
-        examples = [
+        examples = list((largest or {}).values()) or [
             next((part["example"] for part in parts if part.get("example")), None)
             for parts in counted.values()
         ]
@@ -785,6 +1071,13 @@ class CrmFunnelReport(models.AbstractModel):
         :return: list of sentences
         """
         warnings = []
+        if question.get("has_other_groups"):
+            warnings.append(
+                self.env._(
+                    "The %(count)s largest groups are shown; all others are one group.",
+                    count=MOST_GROUPS,
+                )
+            )
         begin = "as_of" if question["lens"] == "snapshot" else "start"
         # what is compared with may lie before the history
         asked = [question, question.get("compared") or question]
@@ -830,3 +1123,19 @@ class CrmFunnelReport(models.AbstractModel):
                 )
             )
         return warnings
+
+
+def _has_nul(value):
+    """Whether a text has a character that PostgreSQL knows not."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
+
+
+def _is_id(value):
+    """Whether a value from outside can be the id of a record."""
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 < value <= LARGEST_ID
+    )

@@ -18,6 +18,8 @@ _logger = logging.getLogger(__name__)
 MORNING = 6
 # What a subscription keeps of the options; the rest moves on with the days.
 KEPT_OPTIONS = ("funnel_id", "lens", "rule", "window_days", "horizon_days", "groupby")
+# What a text that is no Python, or no JSON, raises.
+UNREADABLE = (MemoryError, RecursionError, SyntaxError, TypeError, ValueError)
 
 
 class CrmFunnelSubscription(models.Model):
@@ -35,8 +37,9 @@ class CrmFunnelSubscription(models.Model):
         "res.users",
         string="Owner",
         required=True,
+        copy=False,
         default=lambda self: self.env.user,
-        help="Is told when a mail could not be sent.",
+        help="The mails come in the owner's name. Is told when one could not be sent.",
     )
     user_ids = fields.Many2many(
         "res.users",
@@ -100,24 +103,56 @@ class CrmFunnelSubscription(models.Model):
         question = self.env.context.get("funnel_question")
         if not question:
             return values
-        options = question.get("options") or {}
-        found = self.env["crm.funnel.question"]._find_period(options)
+        questions = self.env["crm.funnel.question"]
+        question = questions._read_question(question)
+        # raises what is wrong with them, in words
+        self.env["crm.funnel.report"]._read_options(question["options"])
+        options = question["options"] or {}
+        found = questions._find_period(options)
         kept = {key: options[key] for key in KEPT_OPTIONS if options.get(key)}
         if not found and options.get("lens") != "snapshot":
             for name in ("date_from", "date_to", "compare"):
                 kept[name] = options.get(name)
         values.update(
-            domain=repr(question.get("domain") or []),
+            domain=repr(question["domain"] or []),
             options=json.dumps(kept),
-            measure=question.get("measure"),
+            measure=question["measure"],
             period=found or "fixed",
             compare=self._find_compare(options, found),
         )
         document = self.env["crm.funnel.document"]._get_document(
-            question.get("domain"), kept
+            question["domain"], kept
         )
         values["name"] = document["title"]
         return values
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        default = self.env.context.get("default_user_id", self.env.uid)
+        for vals in vals_list:
+            self._check_owner(vals.get("user_id", default))
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if "user_id" in vals and self.user_id.ids != [vals["user_id"]]:
+            self._check_owner(vals["user_id"])
+        return super().write(vals)
+
+    @api.model
+    def _check_owner(self, owner_id):
+        """Mails go out in the name of the owner, so that nobody makes another one it.
+
+        :param int owner_id: of ``res.users``
+        :raise UserError: it is not the user
+        """
+        if not self.env.su and owner_id != self.env.uid:
+            raise UserError(
+                self.env._(
+                    "A subscription sends its mails in the name of its owner, so that "
+                    "only you can become it yourself. Ask the other person to take over "
+                    "the subscription, or to make one."
+                )
+            )
 
     @api.model
     def _find_compare(self, options, period):
@@ -170,7 +205,7 @@ class CrmFunnelSubscription(models.Model):
                 options = self.env["crm.funnel.report"]._read_options(
                     question["options"]
                 )
-            except (SyntaxError, UserError, ValueError) as error:
+            except (UserError, *UNREADABLE) as error:
                 # a funnel may have been deleted since
                 subscription.description = str(error)
                 continue
@@ -192,7 +227,7 @@ class CrmFunnelSubscription(models.Model):
         for subscription in self:
             try:
                 question = subscription._get_question()
-            except (ValueError, SyntaxError) as error:
+            except UNREADABLE as error:
                 raise ValidationError(
                     self.env._("The filter cannot be read: %(error)s", error=error)
                 ) from error
@@ -211,7 +246,9 @@ class CrmFunnelSubscription(models.Model):
         :return: ``{"domain", "options", "measure"}``
         """
         self.ensure_one()
-        options = json.loads(self.options or "{}")
+        options = self.env["crm.funnel.report"]._check_options(
+            json.loads(self.options or "{}")
+        )
         if self.period != "fixed":
             days = self.env["crm.funnel.question"]._get_period(self.period)
             options.update(zip(("date_from", "date_to"), map(str, days), strict=True))
@@ -348,7 +385,9 @@ class CrmFunnelSubscription(models.Model):
 
         :return: ``mail.mail``
         """
-        companies = user.company_id + (user.company_ids - user.company_id)
+        # sudo: companies that the sender may not know, in which the receiver is asked
+        user_sudo = user.sudo()
+        companies = user_sudo.company_id | user_sudo.company_ids
         there = {
             "lang": user.lang,
             "tz": user.tz or "UTC",

@@ -23,6 +23,13 @@ class CrmLead(models.Model):
         exportable=False,
         help="For searching only: the deals behind a figure of the sales funnel.",
     )
+    funnel_beyond_groups = fields.Char(
+        string="Beyond the Groups of the Funnel",
+        store=False,
+        search="_search_funnel_beyond_groups",
+        exportable=False,
+        help="For searching only: the deals of the group “Others” of the sales funnel.",
+    )
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -84,6 +91,15 @@ class CrmLead(models.Model):
             for description in value
         )
 
+    def _search_funnel_beyond_groups(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        report = self.env["crm.funnel.report"]
+        return Domain.OR(
+            Domain("id", "in", report._get_beyond_query(description))
+            for description in value
+        )
+
     @api.model
     @api.readonly
     def get_funnel_report(self, domain=None, options=None):
@@ -113,12 +129,15 @@ class CrmLead(models.Model):
         :return: plain JSON: ``options`` as used, ``history_since`` (day),
             ``currency_id``, ``total`` and ``compare`` (a SERIES or ``None``),
             ``groups`` (list of ``value``, ``label``, ``domain``, ``series``,
-            ``compare``) and ``warnings``. A SERIES has counts, money in ``currency_id``, rates
+            ``compare``) and ``warnings``. Of more than 200 groups, the largest are
+            told and all others are one more, with the value ``"others"``. A SERIES has counts, money in ``currency_id``, rates
             from 0 to 1 (``None`` over nothing), durations in days, and
             ``steps``; a step's ``domain``, searched with ``active_test=False``,
             finds exactly the deals it counts.
         :rtype: dict
-        :raise UserError: for an unknown option, value or field
+        :raise UserError: for an unknown option, value or field, for more than 200
+            steps, and when one of its statements would take longer than a minute (the
+            system parameter ``sales_funnel_report.most_seconds`` says otherwise)
         """
         return self.env["crm.funnel.report"]._get_report(domain, options)
 

@@ -254,7 +254,8 @@ class CrmLead(models.Model):
         # its documents have come along; that it was qualified has none
         qualified = (self | opportunities).filtered("date_qualified")
         if qualified:
-            self.date_qualified = min(qualified.mapped("date_qualified"))
+            # sudo: a day that its own deals prove, of which nobody else may say so
+            self.sudo().date_qualified = min(qualified.mapped("date_qualified"))
         return result
 
     # ------------------------------------------------------------

@@ -4,6 +4,8 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every, sql
 
+from odoo.addons.sales_funnel_crm.tools import refuse_from_outside
+
 _logger = logging.getLogger(__name__)
 
 BATCH = 1000
@@ -14,6 +16,15 @@ class CrmMilestoneMixin(models.AbstractModel):
 
     _name = "crm.milestone.mixin"
     _description = "Milestones Proven by Documents"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        refuse_from_outside(self, vals_list, self._get_milestone_fields())
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_from_outside(self, [vals], self._get_milestone_fields())
+        return super().write(vals)
 
     @api.model
     def _get_milestone_fields(self):

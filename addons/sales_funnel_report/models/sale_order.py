@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from odoo.addons.sales_funnel_crm.tools import refuse_from_outside
+
 PROGRESS = [("none", "Not needed"), ("open", "Open"), ("done", "Complete")]
 
 # What an order is asked for: has all of it been delivered, invoiced, paid?
@@ -89,11 +91,13 @@ class SaleOrder(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        refuse_from_outside(self, vals_list, ["date_quotation_sent"])
         orders = super().create(vals_list)
         orders._note_sent()
         return orders
 
     def write(self, vals):
+        refuse_from_outside(self, [vals], ["date_quotation_sent"])
         result = super().write(vals)
         if vals.get("state") == "sent":
             self._note_sent()
@@ -104,7 +108,8 @@ class SaleOrder(models.Model):
             lambda order: order.state == "sent" and not order.date_quotation_sent
         )
         if sent:
-            sent.date_quotation_sent = self.env.cr.now()
+            # sudo: the moment alone, of a quotation that the user has just sent
+            sent.sudo().date_quotation_sent = self.env.cr.now()
 
     # ------------------------------------------------------------
     # DELIVERED, INVOICED, PAID

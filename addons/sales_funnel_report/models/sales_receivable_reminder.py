@@ -97,36 +97,69 @@ class SalesReceivableReminder(models.Model):
         them in the log.
 
         :param bool force_send: at once, not with the queue of e-mails
+        :raise UserError: the template is gone, or is none for the user
         """
         if not all(reminder.template_id for reminder in self):
             raise UserError(self.env._("Its e-mail template has been deleted."))
+        for template in self.template_id:
+            self._check_template(template)
+        rendered = self._render()
         attachments = self._get_attachments()
+        for reminder in self:
+            values = rendered[reminder]
+            reminder.partner_id.message_post(
+                author_id=self.env.user.partner_id.id,
+                email_from=values["email_from"] or None,
+                reply_to=values["reply_to"] or None,
+                subject=values["subject"],
+                body=values["body_html"],
+                message_type="comment",
+                # the recipient gets it, and no other follower of the customer
+                subtype_xmlid="mail.mt_note",
+                partner_ids=reminder.recipient_id.ids,
+                attachment_ids=[
+                    attachment_id
+                    for invoice in reminder.line_ids.move_id
+                    for attachment_id in attachments[invoice].ids
+                ],
+                email_layout_xmlid="mail.mail_notification_light",
+                force_send=force_send,
+            )
+        self.state = "sent"
+
+    def _render(self):
+        """The texts of the reminders, rendered as the user: a template looks at whatever
+        whoever wrote it liked.
+
+        :return: ``{sales.receivable.reminder: {name of a field: text}}``
+        :rtype: dict
+        """
+        # what was read with more rights is in memory, where nobody is asked for any
+        self.env.invalidate_all()
+        rendered = {}
         for template, reminders in self.grouped("template_id").items():
-            rendered = template._generate_template(
+            texts = template.sudo(False)._generate_template(
                 reminders.ids, ("subject", "body_html", "email_from", "reply_to")
             )
-            for reminder in reminders:
-                values = rendered[reminder.id]
-                invoices = reminder.line_ids.move_id
-                reminder.partner_id.message_post(
-                    author_id=self.env.user.partner_id.id,
-                    email_from=values["email_from"] or None,
-                    reply_to=values["reply_to"] or None,
-                    subject=values["subject"],
-                    body=values["body_html"],
-                    message_type="comment",
-                    # the recipient gets it, and no other follower of the customer
-                    subtype_xmlid="mail.mt_note",
-                    partner_ids=reminder.recipient_id.ids,
-                    attachment_ids=[
-                        attachment_id
-                        for invoice in invoices
-                        for attachment_id in attachments[invoice].ids
-                    ],
-                    email_layout_xmlid="mail.mail_notification_light",
-                    force_send=force_send,
+            rendered.update((reminder, texts[reminder.id]) for reminder in reminders)
+        return rendered
+
+    @api.model
+    def _check_template(self, template):
+        """Refuse what the dialog would not have offered.
+
+        :param template: ``mail.template``
+        :raise UserError: it is for other records, or somebody else's
+        """
+        owner = template.user_id
+        if template.model != self._name or owner not in (owner.browse(), self.env.user):
+            raise UserError(
+                self.env._(
+                    "“%(template)s” is no e-mail template that you can remind with. "
+                    "Choose one of those that the dialog offers.",
+                    template=template.display_name,
                 )
-        self.state = "sent"
+            )
 
     def _find_unprinted(self):
         """:return: ``account.move``, the invoices that have no PDF yet"""

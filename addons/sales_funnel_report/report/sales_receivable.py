@@ -1,6 +1,7 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.tools import SQL
+
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
 
 from .sales_as_of_mixin import AS_OF
 
@@ -9,12 +10,12 @@ class SalesReceivable(models.Model):
     """What is open of customer invoices, by how late it is: a row for each
     instalment of an invoice or credit note of which something is left.
 
-    Salespeople see here what their customers owe, in these columns; of journal
-    items they may read no more than before.
+    A row is there for who may read its document. Salespeople see in these columns what
+    is open of it; of journal items they may read no more than before.
     """
 
     _name = "sales.receivable"
-    _inherit = ["sales.as.of.mixin"]
+    _inherit = ["sales.as.of.mixin", "sales.report.mixin"]
     _description = "Receivables"
     _auto = False
     _rec_name = "name"
@@ -184,7 +185,8 @@ class SalesReceivable(models.Model):
                             ELSE GREATEST(%(day)s - item.date_due, 0)
                        END AS days_late
                   FROM (%(items)s) item
-                 WHERE item.residual <> 0 OR item.residual_currency <> 0
+                 WHERE (item.residual <> 0 OR item.residual_currency <> 0)
+                   AND item.move_id IN %(documents)s
             ),
             reminded AS (
                 SELECT partner_id, company_id, MAX(date) AS date
@@ -247,6 +249,7 @@ class SalesReceivable(models.Model):
             """,
             day=self._get_as_of_day(),
             items=self._get_receivable_items_sql(),
+            documents=self._readable("account.move"),
         )
 
     @api.model
@@ -266,19 +269,9 @@ class SalesReceivable(models.Model):
 
         :return: the action
         :rtype: dict
-        :raise UserError: the user may not read it
+        :raise UserError: there is none, or there are several
         """
-        self.ensure_one()
-        if not self.move_id.has_access("read"):
-            raise UserError(
-                self.env._(
-                    "%(invoice)s is an invoice of %(salesperson)s. You see here what "
-                    "your customer owes; ask %(salesperson)s or the accountant for the "
-                    "invoice itself.",
-                    invoice=self.name,
-                    salesperson=self.user_id.name,
-                )
-            )
+        ensure_one_record(self)
         return self._get_documents_action(
             "account.action_move_out_invoice_type", self.move_id
         )

@@ -8,6 +8,8 @@ from . import test_funnel_document_file
 from . import test_funnel_document_mail
 from . import test_funnel_subscription_again
 from . import test_funnel_analysis
+from . import test_funnel_limits
+from . import test_funnel_refusals
 from . import test_funnel_report
 from . import test_funnel_view
 from . import test_history_import

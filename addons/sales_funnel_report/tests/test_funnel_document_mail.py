@@ -357,15 +357,57 @@ class TestFunnelSubscription(FunnelMailCase):
                         mute_logger("odoo.addons.base.models.ir_rule"),
                     ):
                         theirs.action_send_now()
-        with (
-            self.assertRaises(AccessError),
-            mute_logger("odoo.addons.base.models.ir_rule"),
-        ):
+        with self.assertRaisesRegex(UserError, "in the name of its owner"):
             subscriptions.with_user(self.user_b).create(
                 {"name": "Not mine", "user_id": self.user_a.id}
             )
         portal = new_test_user(self.env, "funnel_portal", groups="base.group_portal")
         self.assertFalse(own.with_user(portal).has_access("read"))
+
+    def test_owner_is_nobody_else(self):
+        """The mails go out in the owner's name."""
+        own = self._subscribe(user=self.user_a, receivers=self.user_a)
+        for user in (self.user_a, self.user_manager):
+            with self.assertRaisesRegex(UserError, "in the name of its owner"):
+                own.with_user(user).user_id = self.user_b
+        subscriptions = self.env["crm.funnel.subscription"]
+        for attempt in (
+            lambda: subscriptions.with_user(self.user_manager).create(
+                {"name": "In Ben's name", "user_id": self.user_b.id}
+            ),
+            lambda: subscriptions.with_user(self.user_manager)
+            .with_context(default_user_id=self.user_b.id)
+            .create({"name": "In Ben's name"}),
+        ):
+            with self.assertRaisesRegex(UserError, "in the name of its owner"):
+                attempt()
+        own.with_user(self.user_manager).write({"name": "Ours", "user_id": own.user_id.id})
+        own.with_user(self.user_manager).user_id = self.user_manager
+        self.assertEqual(own.user_id, self.user_manager)
+        self.assertEqual(own.with_user(self.user_a).sudo().copy().user_id, self.user_a)
+
+    def test_receiver_in_a_company_of_no_others(self):
+        """*Send now* goes to a receiver with companies that the sender has not."""
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        with self.at("2026-01-05 12:00:00"):
+            self._deals(company_id=elsewhere.id, user_id=False, team_id=False)
+        self.user_b.write(
+            {
+                "company_ids": [Command.set(elsewhere.ids)],
+                "company_id": elsewhere.id,
+            }
+        )
+        with self.at("2026-01-20 12:00:00"):
+            own = self._subscribe(
+                user=self.user_a, receivers=self.user_a + self.user_b, period="this_month"
+            )
+            self.env.invalidate_all()
+            own.with_user(self.user_a).action_send_now()
+        self.assertEqual(set(own.delivery_ids.mapped("state")), {"outgoing"})
+        theirs = self._mails().filtered(
+            lambda mail: mail.recipient_ids == self.user_b.partner_id
+        )
+        self.assertEqual(self._read_counts(theirs)[0], "1")
 
     def test_receiver_leaves(self):
         own = self._subscribe(user=self.user_a, receivers=self.user_a + self.user_b)

@@ -163,7 +163,7 @@ class TestReceivables(ReceivablesCase):
 
 @tagged("post_install", "-at_install")
 class TestReceivablesAccess(ReceivablesCase):
-    """A salesperson sees his own customers, a manager the company."""
+    """Receivables are open as the invoices themselves are."""
 
     @classmethod
     def setUpClass(cls):
@@ -181,7 +181,7 @@ class TestReceivablesAccess(ReceivablesCase):
         everything = self.of_a + self.of_b + self.of_both + self.of_nobody
         for user, expected in (
             (self.user_a, self.of_a + self.of_both + self.of_nobody),
-            (self.user_b, self.of_b + self.of_both + self.of_nobody),
+            (self.user_b, self.of_b + self.of_nobody),
             (self.user_all, everything),
             (self.user_manager, everything),
             (self.user_invoicing, everything),
@@ -190,17 +190,26 @@ class TestReceivablesAccess(ReceivablesCase):
             rows = self._rows("2026-01-31", user=user)
             self.assertEqual(set(rows.move_id.ids), set(expected.ids), user.name)
 
-    @mute_logger("odoo.addons.base.models.ir_model", "odoo.addons.base.models.ir_rule")
-    def test_these_columns_and_nothing_else(self):
-        """The row of a colleague's invoice opens neither the invoice nor its items."""
-        row = self._rows("2026-01-31", self.of_both, user=self.user_b)
-        self.assertEqual(row.amount, 100)
-        with self.assertRaises(AccessError):
-            row.move_id.with_user(self.user_b).read(["amount_total"])
-        with self.assertRaises(AccessError):
-            self.of_both.line_ids.with_user(self.user_b).read(["balance"])
-        with self.assertRaisesRegex(UserError, "is an invoice of Ada"):
-            row.action_open_invoice()
+    def test_own_customer_is_no_key(self):
+        """Who makes himself the salesperson of a customer sees no more than before,
+        and gets no colleague's invoice mailed to an address of his own."""
+        self.of_b.partner_id.with_user(self.user_a).write(
+            {"user_id": self.user_a.id, "email": "mine@example.com"}
+        )
+        rows = self._rows("2026-02-20", self.of_a, self.of_b, user=self.user_a)
+        self.assertEqual(rows.move_id, self.of_a.with_user(self.user_a))
+        plan = (
+            rows.env["sales.receivable.remind"]
+            .create({"partner_ids": self.acme.ids})
+            ._get_plan()
+        )
+        [(_customer, _company, _recipient, receivables)] = plan["to_remind"]
+        self.assertNotIn(self.of_b.id, receivables.move_id.ids)
+        self.assertFalse(
+            self._rows("2026-02-20", self.of_b).filtered_domain([("id", "in", rows.ids)])
+        )
+
+    def test_open_invoice(self):
         own = self._rows("2026-01-31", self.of_b, user=self.user_b)
         self.assertEqual(own.action_open_invoice()["res_id"], self.of_b.id)
 
@@ -377,6 +386,119 @@ class TestReceivableReminders(ReceivablesCase):
             body = self._messages(self.acme).body
             self.assertIn(self.of_acme.name, body)
             self.assertNotIn(self.of_acme_later.name, body)
+
+    def test_template_of_another_model(self):
+        """A template of another model would be rendered on whichever record of that
+        model has the number of the reminder."""
+        invitation = self.env["mail.template"].create(
+            {
+                "name": "Invitation",
+                "model_id": self.env["ir.model"]._get_id("res.users"),
+                "subject": "{{ object.login }}",
+                "body_html": '<p t-out="object.login"/>',
+            }
+        )
+        with self.at("2026-03-11"):
+            dialog = self._dialog(self.acme, template_id=invitation.id)
+            with self.assertRaisesRegex(UserError, "Invitation"):
+                dialog.action_remind()
+            self.assertFalse(self._messages(self.acme))
+            self.assertFalse(self.env["sales.receivable.reminder"].search([]))
+            # nor one that becomes such a template while the reminder waits
+            dialog.template_id = self.template.copy(
+                {"subject": "Hello", "body_html": "<p>Hello</p>", "lang": False}
+            )
+            [values] = dialog._get_plan()["to_remind"]
+            reminder = (
+                self.env["sales.receivable.reminder"]
+                .sudo()
+                .create(dialog._get_reminder_values(*values))
+            )
+            reminder.template_id.model_id = self.env["ir.model"]._get("res.users")
+            reminder.with_user(self.user_a).sudo()._send_or_fail()
+            self.assertEqual(reminder.state, "failed")
+            self.assertFalse(self._messages(self.acme))
+
+    def test_template_of_a_colleague(self):
+        own = self.template.copy({"name": "Ben's own", "user_id": self.user_b.id})
+        with self.at("2026-03-11"):
+            dialog = self._dialog(self.acme, template_id=own.id)
+            with self.assertRaisesRegex(UserError, "Ben's own"):
+                dialog.action_remind()
+
+    @mute_logger("odoo.addons.mail.models.mail_render_mixin")
+    def test_template_is_rendered_as_the_user(self):
+        """What it looks at, whoever reminds has to be allowed to read."""
+        payment = self._pay("2026-03-01", self.of_acme, 10)
+        template = self.template.copy(
+            {
+                "name": "Nosy",
+                "body_html": "<t t-set=\"found\" t-value=\"object.env['account.payment']"
+                f".browse({payment.id}).amount\"/><p t-out=\"found\"/>",
+            }
+        )
+        with self.at("2026-03-11"):
+            dialog = self._dialog(self.acme, template_id=template.id)
+            with self.assertRaises(UserError):
+                dialog.action_remind()
+            self.assertFalse(self._messages(self.acme))
+            self._dialog(
+                self.acme, self.user_invoicing, template_id=template.id
+            ).action_remind()
+            self.assertIn("10.0", self._messages(self.acme).body)
+
+    def test_address_changed_today(self):
+        """The preview says whose mail goes elsewhere since today, and nobody can make
+        it say otherwise."""
+        with self.at("2026-03-10"):
+            self.globex.email = "yesterday@example.com"
+            self.acme.email = "old@example.com"
+        with self.at("2026-03-11"):
+            dialog = self._dialog(self.acme + self.globex)
+            self.assertFalse(dialog.new_address_ids)
+            acme = self.acme.with_user(self.user_manager)
+            acme.with_context(tracking_disable=True).email = "mine@example.com"
+            for forge in (
+                lambda: acme.write({"date_address_changed": False}),
+                lambda: acme.create({"name": "x", "date_address_changed": False}),
+                lambda: acme.with_context(default_date_address_changed=False).create(
+                    {"name": "x"}
+                ),
+            ):
+                with self.assertRaises(UserError):
+                    forge()
+            dialog = self._dialog(self.acme + self.globex)
+            self.assertEqual(dialog.new_address_ids.ids, self.acme.ids)
+            # a contact that gets the invoices from now on is a new address, too
+            self.env["res.partner"].create(
+                {
+                    "name": "Payable",
+                    "parent_id": self.globex.id,
+                    "type": "invoice",
+                    "email": "payable@example.com",
+                }
+            )
+            dialog = self._dialog(self.acme + self.globex)
+            self.assertEqual(
+                set(dialog.new_address_ids.ids), set((self.acme + self.globex).ids)
+            )
+        with self.at("2026-03-12"):
+            self.assertFalse(self._dialog(self.acme + self.globex).new_address_ids)
+
+    @mute_logger("odoo.addons.base.models.ir_rule")
+    def test_lines_are_those_of_ones_reminders(self):
+        with self.at("2026-03-11"):
+            self._dialog(self.acme).action_remind()
+        line = self.env["sales.receivable.reminder.line"].search([], limit=1)
+        self.assertTrue(line.with_user(self.user_a).read(["amount"]))
+        self.assertTrue(line.with_user(self.user_manager).read(["amount"]))
+        with self.assertRaises(AccessError):
+            line.with_user(self.user_b).read(["amount"])
+        other = self.setup_other_company(name="Other")["company"]
+        elsewhere = self.user_manager.copy(
+            {"company_id": other.id, "company_ids": [Command.set(other.ids)]}
+        )
+        self.assertFalse(line.with_user(elsewhere).search([]))
 
     def test_what_is_in_payment_is_not_asked_for(self):
         with self.at("2026-03-11"):

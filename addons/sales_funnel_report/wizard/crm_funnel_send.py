@@ -3,6 +3,8 @@ import json
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+
 
 class CrmFunnelSend(models.TransientModel):
     """Mails the funnel now, as its sender sees it."""
@@ -37,13 +39,12 @@ class CrmFunnelSend(models.TransientModel):
             )
 
     def _get_question(self):
-        return json.loads(self.question or "{}")
+        return self.env["crm.funnel.question"]._read_question(self.question)
 
     @api.model
     def _get_document(self, question):
-        return self.env["crm.funnel.document"]._get_document(
-            question.get("domain"), question.get("options"), question.get("measure")
-        )
+        question = self.env["crm.funnel.question"]._read_question(question)
+        return self.env["crm.funnel.document"]._get_document(**question)
 
     def action_send(self):
         """Mail the funnel to the chosen contacts.
@@ -52,7 +53,7 @@ class CrmFunnelSend(models.TransientModel):
             dialog
         :raise UserError: without receivers or addresses
         """
-        self.ensure_one()
+        ensure_one_record(self)
         if not self.partner_ids:
             raise UserError(self.env._("Choose who gets the mail."))
         extensions = ["pdf"] * self.with_pdf + ["xlsx"] * self.with_xlsx

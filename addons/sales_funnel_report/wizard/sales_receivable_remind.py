@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+
 # so many customers and PDFs to make can be waited for
 SEND_AT_ONCE = 10
 PRINT_AT_ONCE = 5
@@ -56,6 +58,14 @@ class SalesReceivableRemind(models.TransientModel):
         "res.partner", string="Nothing to Pay", compute="_compute_customers"
     )
 
+    new_address_ids = fields.Many2many(
+        "res.partner",
+        string="New Address",
+        compute="_compute_customers",
+        help="Since today, the mail of these customers goes to another address. Make "
+        "sure that it is theirs.",
+    )
+
     @api.model
     def _default_template_id(self):
         return self.env.ref(
@@ -73,6 +83,13 @@ class SalesReceivableRemind(models.TransientModel):
             plan = wizard._get_plan()
             wizard.to_remind_ids = self.env["res.partner"].union(
                 *(partner for partner, *_others in plan["to_remind"])
+            )
+            wizard.new_address_ids = self.env["res.partner"].union(
+                *(
+                    partner
+                    for partner, _company, recipient, _receivables in plan["to_remind"]
+                    if recipient._is_address_new()
+                )
             )
             for name in ("reminded", "no_address", "blacklisted", "nothing_open"):
                 wizard[f"{name}_ids"] = plan[name]
@@ -174,9 +191,12 @@ class SalesReceivableRemind(models.TransientModel):
 
         :return: the action that says what was done and who was left out
         :rtype: dict
-        :raise UserError: nobody is left to be reminded
+        :raise UserError: nobody is left to be reminded, or the template is none for
+            the user
         """
-        self.ensure_one()
+        ensure_one_record(self)
+        # the domain of the field is one of the view, which not every client has
+        self.env["sales.receivable.reminder"]._check_template(self.template_id)
         plan = self._get_plan()
         if not plan["to_remind"]:
             raise UserError(
