@@ -142,6 +142,7 @@ class CrmFunnelMail(models.AbstractModel):
                 }
             )
         )
+        # sudo: the queue is of the system; it need not wait for its hour
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
         return mail
 

@@ -447,12 +447,12 @@ class CrmFunnelSubscription(models.Model):
 
     def _unsubscribe(self, user):
         """:raise AccessError: for who gets no mails"""
+        # sudo: receivers may do nothing to a subscription but leave it
         for subscription in self.sudo():
             if user not in subscription.user_ids:
                 raise AccessError(
                     self.env._("%(user)s does not get these mails.", user=user.name)
                 )
-            # sudo: receivers may do nothing to a subscription but leave it
             subscription.user_ids -= user
 
     def _get_unsubscribe_token(self, user):
