@@ -1,5 +1,6 @@
 """What models of both addons need, and Odoo has not."""
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
@@ -19,6 +20,46 @@ def name_some(env, names, shown=NAMED):
     if len(names) <= shown:
         return some
     return env._("%(names)s and %(count)s more", names=some, count=len(names) - shown)
+
+
+def ensure_one_record(records):
+    """Have exactly one record: ``ensure_one`` for what people and programs call, who
+    are told what to select.
+
+    :param records: recordset that an action was called on
+    :raise UserError: there is none, or there are several
+    """
+    if len(records) == 1:
+        return
+    env = records.env
+    kind = env["ir.model"]._get(records._name).name
+    if records:
+        raise UserError(
+            env._(
+                "%(count)s records of “%(kind)s” are selected, and this is done with "
+                "one at a time. Select one of them.",
+                count=len(records),
+                kind=kind,
+            )
+        )
+    raise UserError(
+        env._("Nothing is selected. Select one record of “%(kind)s” first.", kind=kind)
+    )
+
+
+def check_pointers(records, names, operation="read"):
+    """Refuse that a user points at what that user may not read. Computes and what
+    follows later run as superuser, and would show it or change it.
+
+    :param records: that were just created or written, maybe as superuser
+    :param names: of relational fields
+    :param str operation: what the user has to be allowed to do with what is pointed at
+    :raise AccessError: the user may not
+    """
+    for name in names:
+        pointed = records.with_context(active_test=False).mapped(name)
+        if pointed:
+            pointed.sudo(False).check_access(operation)
 
 
 def create_filled_column(cr, table, column, column_type, expression):
