@@ -28,9 +28,12 @@ EVENT_FIELDS = frozenset(
 # What a call is about.
 POINTERS = ("lead_id", "order_id", "partner_id")
 
-# In the context, says that what the calls are about was checked before, or is known to
-# Odoo itself. No client can send it.
-POINTERS_CHECKED = object()
+# What nobody but Odoo writes.
+OWN_FIELDS = frozenset(("event_id", "exchange_call_id", "new_caller"))
+
+# In the context, says that Odoo writes by itself, and has checked what the calls are
+# about. No client can send it.
+TRUSTED = object()
 
 
 class CrmPhonecall(models.Model):
@@ -278,7 +281,7 @@ class CrmPhonecall(models.Model):
         self.ensure_one()
         if (
             self.id
-            or self.env.context.get("phonecall_pointers") is POINTERS_CHECKED
+            or self._is_trusted()
             or record._origin == self._origin[fname]
             or record._origin.sudo(False).has_access("read")
         ):
@@ -396,24 +399,23 @@ class CrmPhonecall(models.Model):
 
     @api.model
     def default_get(self, fields):
-        # A default of that name is meant for another model.
-        return super().default_get([name for name in fields if name != "event_id"])
+        # Defaults of these names are meant for another model.
+        return super().default_get([name for name in fields if name not in OWN_FIELDS])
 
     @api.model_create_multi
     def create(self, vals_list):
         """
-        :raises AccessError: an event is given, or a call is about what the user may
-            not read
+        :raises AccessError: a field is given that only Odoo writes, or a call is about
+            what the user may not read
         """
-        if any(vals.get("event_id") for vals in vals_list):
-            self._refuse_event()
-        context = self.env.context
-        if self.env.su or context.get("phonecall_pointers") is POINTERS_CHECKED:
-            checked = self.with_context(phonecall_pointers=POINTERS_CHECKED)
-            calls = super(CrmPhonecall, checked).create(vals_list).with_env(self.env)
+        if self.env.su or self._is_trusted():
+            trusted = self.with_context(phonecall_trusted=TRUSTED)
+            calls = super(CrmPhonecall, trusted).create(vals_list).with_env(self.env)
         else:
+            for vals in vals_list:
+                self._refuse_own_fields(name for name in vals if vals[name])
             calls = super().create(vals_list)
-            given = {name.removeprefix("default_") for name in context}.union(
+            given = {name.removeprefix("default_") for name in self.env.context}.union(
                 *vals_list
             )
             # sudo: the calls are the user's own, the pointers are checked as the user
@@ -425,13 +427,14 @@ class CrmPhonecall(models.Model):
 
     def write(self, vals):
         """
-        :raises AccessError: an event is given, or the calls are to be about what the
-            user may not read
+        :raises AccessError: a field is given that only Odoo writes, or the calls are to
+            be about what the user may not read
         """
-        if "event_id" in vals and not self.env.su:
-            self._refuse_event()
+        is_checked = self.env.su or self._is_trusted()
+        if not is_checked:
+            self._refuse_own_fields(vals)
         result = super().write(vals)
-        if not self.env.su:
+        if not is_checked:
             # sudo: the pointers are checked as the user, who has just written them
             check_pointers(self.sudo(), vals.keys() & set(POINTERS))
         if EVENT_FIELDS.intersection(vals):
@@ -446,13 +449,23 @@ class CrmPhonecall(models.Model):
         events.unlink()
         return result
 
-    def _refuse_event(self):
-        raise AccessError(
-            self.env._(
-                "The calendar event of a call is made by Odoo. Leave out the field "
-                "“Calendar Event”: a planned call gets its event by itself."
+    def _is_trusted(self):
+        return self.env.context.get("phonecall_trusted") is TRUSTED
+
+    @api.model
+    def _refuse_own_fields(self, names):
+        """
+        :param names: of fields that a user writes
+        :raises AccessError: one of them is for Odoo alone
+        """
+        for name in OWN_FIELDS.intersection(names):
+            raise AccessError(
+                self.env._(
+                    "“%s” of a call is written by Odoo itself, and by nobody else. "
+                    "Leave it out.",
+                    self._fields[name]._description_string(self.env),
+                )
             )
-        )
 
     def _get_own_events(self):
         """:return: the events that were made for these calls; an event whose owner
@@ -659,12 +672,14 @@ class CrmPhonecall(models.Model):
             return known
         # Nobody has to be told of a call that was.
         calls = self.with_context(
-            mail_create_nosubscribe=True, mail_auto_subscribe_no_notify=True
+            mail_create_nosubscribe=True,
+            mail_auto_subscribe_no_notify=True,
+            phonecall_trusted=TRUSTED,
         )
         call_values = self._prepare_exchange_values(values)
         if number := call_values.get("new_caller"):
             # the lead of that call has ended, or has another number by now
-            self.search(
+            calls.search(
                 [("company_id", "=", company.id), ("new_caller", "=", number)]
             ).new_caller = False
         try:

@@ -204,6 +204,15 @@ class TestEventOfCall(PointerCase):
 
 @tagged("post_install", "-at_install")
 class TestPointersOfCall(PointerCase):
+    def test_names_of_the_exchange_are_refused(self):
+        """Or the call that the exchange tells of later would be taken for known."""
+        call = self.make_call().with_user(self.own)
+        for name in ("exchange_call_id", "new_caller"):
+            self.assert_no_access(self.own_calls.create, {name: "pbx-1"})
+            self.assert_no_access(call.write, {name: "pbx-1"})
+            context = {f"default_{name}": "pbx-1", "phonecall_trusted": True}
+            self.assertFalse(self.own_calls.with_context(**context).create({})[name])
+
     def test_call_is_not_made_about_what_cannot_be_read(self):
         for field, record in (
             ("lead_id", self.secret_lead),

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import clean_context
 
-from ..models.crm_phonecall import POINTERS_CHECKED
+from ..models.crm_phonecall import TRUSTED
 from ..tools import check_pointers, ensure_one_record
 
 
@@ -159,9 +159,7 @@ class CrmPhonecallFinish(models.TransientModel):
     def _next_step_call(self):
         values = self.call_id._prepare_next_call_values(self.next_date)
         # The next call is about the same as this one, also where that is a colleague's.
-        calls = self.env["crm.phonecall"].with_context(
-            phonecall_pointers=POINTERS_CHECKED
-        )
+        calls = self.env["crm.phonecall"].with_context(phonecall_trusted=TRUSTED)
         calls.create(values)
         return {"type": "ir.actions.act_window_close"}
 
