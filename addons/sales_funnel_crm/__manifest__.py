@@ -19,6 +19,7 @@
     ],
     "data": [
         "security/ir.model.access.csv",
+        "security/dialog_security.xml",
         "data/crm_lost_reason_data.xml",
         "data/ir_cron_data.xml",
         "views/crm_lost_reason_views.xml",

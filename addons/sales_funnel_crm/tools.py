@@ -22,6 +22,46 @@ def name_some(env, names, shown=NAMED):
     return env._("%(names)s and %(count)s more", names=some, count=len(names) - shown)
 
 
+def ensure_one_record(records):
+    """Have exactly one record: ``ensure_one`` for what people and programs call, who
+    are told what to select.
+
+    :param records: recordset that an action was called on
+    :raise UserError: there is none, or there are several
+    """
+    if len(records) == 1:
+        return
+    env = records.env
+    kind = env["ir.model"]._get(records._name).name
+    if records:
+        raise UserError(
+            env._(
+                "%(count)s records of “%(kind)s” are selected, and this is done with "
+                "one at a time. Select one of them.",
+                count=len(records),
+                kind=kind,
+            )
+        )
+    raise UserError(
+        env._("Nothing is selected. Select one record of “%(kind)s” first.", kind=kind)
+    )
+
+
+def check_pointers(records, names, operation="read"):
+    """Refuse that a user points at what that user may not read. Computes and what
+    follows later run as superuser, and would show it or change it.
+
+    :param records: that were just created or written, maybe as superuser
+    :param names: of relational fields
+    :param str operation: what the user has to be allowed to do with what is pointed at
+    :raise AccessError: the user may not
+    """
+    for name in names:
+        pointed = records.with_context(active_test=False).mapped(name)
+        if pointed:
+            pointed.sudo(False).check_access(operation)
+
+
 def create_filled_column(cr, table, column, column_type, expression):
     """Make the column of a stored computed field, filled for the records that are
     there, if there is none yet. Odoo would load all of them to compute it; this writes
@@ -71,15 +111,4 @@ def refuse_from_outside(records, vals_list, fnames):
                 "“%(field)s” is filled in by the system. Leave it out.",
                 field=records._fields[refused[0]]._description_string(env),
             )
-        )
-
-
-def ensure_one_record(records):
-    """Refuse what can be done with one record only.
-
-    :raise UserError: there is none, or there are several
-    """
-    if len(records) != 1:
-        raise UserError(
-            records.env._("This can be done with one record at a time. Choose one.")
         )

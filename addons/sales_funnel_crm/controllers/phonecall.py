@@ -1,7 +1,7 @@
 import json
 from datetime import datetime, timedelta, timezone
 
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import MethodNotAllowed
 
 from odoo import fields, http
 from odoo.http import request
@@ -30,7 +30,7 @@ class PhonecallController(http.Controller):
     @http.route(
         "/sales_funnel/call",
         type="http",
-        auth="bearer",
+        auth="limited_key",
         methods=["POST"],
         csrf=False,
         save_session=False,
@@ -41,14 +41,10 @@ class PhonecallController(http.Controller):
 
         :return: 200 and the call as JSON, the same for the same call sent again;
             400 and the name of the wrong field; 403, 413
-        :raises Unauthorized: there is no API key (a wrong one comes not so far)
+        :raises MethodNotAllowed: for OPTIONS, which Odoo takes for POST
         """
-        # Odoo lets a browser that is logged in pass without a key.
-        authorization = request.httprequest.headers.get("Authorization", "")
-        if not authorization.lower().startswith("bearer "):
-            raise Unauthorized(
-                request.env._("Send an API key in the header Authorization: Bearer.")
-            )
+        if request.httprequest.method != "POST":
+            raise MethodNotAllowed(["POST"])
         if not request.env.user.has_group("sales_team.group_sale_salesman_all_leads"):
             return self._answer_error(
                 403,

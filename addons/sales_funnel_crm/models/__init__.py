@@ -13,3 +13,4 @@ from . import calendar_event
 from . import partner_tag_run
 from . import res_partner_category
 from . import res_partner
+from . import ir_http

@@ -20,6 +20,7 @@ class CalendarEvent(models.Model):
             self.env["crm.phonecall"]
             .sudo()
             .search([("event_id", "in", self.ids), ("state", "=", "planned")])
+            .filtered(lambda call: call._get_own_events())
             .sudo(False)
             .with_context(phonecall_event_sync=True)
         )

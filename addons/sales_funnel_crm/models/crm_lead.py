@@ -7,7 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date, plaintext2html
 
-from ..tools import create_filled_column, name_some
+from ..tools import check_pointers, create_filled_column, name_some
 
 # How the records of each type can end.
 ENDINGS = {"lead": ("dead", "closed"), "opportunity": ("lost",)}
@@ -275,14 +275,26 @@ class CrmLead(models.Model):
                 noted.lost_note = False
         return result
 
+    @api.constrains("partner_tag_run_id")
+    def _check_partner_tag_run(self):
+        check_pointers(self, ["partner_tag_run_id"])
+
     def action_put_on_hold(self, until, note):
         """Take records out of the pipeline until a day. Those that are on hold
         already get the new day and note.
 
-        :param until: ``date`` after today
+        :param until: a day after today, ``date`` or ``"YYYY-MM-DD"``
         :param str note: why
-        :raise UserError: a record has ended or is won, or the day is not to come
+        :raise UserError: a record has ended or is won, the day is none or not to come,
+            or the note is no text
         """
+        until = self._parse_hold_day(until)
+        if note in (False, None):
+            note = ""
+        if not isinstance(note, str) or "\0" in note:
+            raise UserError(
+                self.env._("The note is no text. Write in words why it is on hold.")
+            )
         if until <= fields.Date.context_today(self):
             raise UserError(
                 self.env._(
@@ -304,6 +316,28 @@ class CrmLead(models.Model):
         # on hold is not closed
         self.write({"date_closed": False})
         return True
+
+    @api.model
+    def _parse_hold_day(self, value):
+        """
+        :param value: as it came from a program
+        :rtype: date
+        :raise UserError: it is no day
+        """
+        try:
+            # TypeError, ValueError: neither a date nor the text of one
+            day = fields.Date.to_date(value)
+            if day:
+                return day
+        except (TypeError, ValueError):
+            day = None
+        raise UserError(
+            self.env._(
+                "“%s” is no day. Give the day the deal shall come back as in "
+                "2030-01-31.",
+                value,
+            )
+        )
 
     @api.model
     def _cron_return_from_hold(self):

@@ -4,13 +4,15 @@ from datetime import datetime, timedelta
 from psycopg2 import IntegrityError
 
 from odoo import api, fields, models
-from odoo.exceptions import ConcurrencyError
+from odoo.exceptions import AccessError, ConcurrencyError
 from odoo.fields import Command, Domain
 from odoo.tools.misc import clean_context
 
 from odoo.addons.phone_validation.models.mail_thread_phone import (
     PHONE_REGEX_PATTERN,
 )
+
+from ..tools import check_pointers, ensure_one_record
 
 # How long a call without a duration, as any planned call, is in calendars.
 CALENDAR_MINUTES = 15
@@ -22,6 +24,16 @@ MIN_DIGITS = 3
 EVENT_FIELDS = frozenset(
     ("name", "date", "date_end", "state", "user_id", "phone", "partner_id", "lead_id")
 )
+
+# What a call is about.
+POINTERS = ("lead_id", "order_id", "partner_id")
+
+# What nobody but Odoo writes.
+OWN_FIELDS = frozenset(("event_id", "exchange_call_id", "new_caller"))
+
+# In the context, says that Odoo writes by itself, and has checked what the calls are
+# about. No client can send it.
+TRUSTED = object()
 
 
 class CrmPhonecall(models.Model):
@@ -150,6 +162,11 @@ class CrmPhonecall(models.Model):
         copy=False,
         help="The name the telephone exchange gave this call.",
     )
+    new_caller = fields.Char(
+        readonly=True,
+        copy=False,
+        help="The number of a caller nobody knew, with the call that became the lead.",
+    )
     event_id = fields.Many2one(
         "calendar.event",
         string="Calendar Event",
@@ -164,6 +181,11 @@ class CrmPhonecall(models.Model):
     _exchange_call_uniq = models.UniqueIndex(
         "(company_id, exchange_call_id) WHERE exchange_call_id IS NOT NULL",
         "This call of the telephone exchange is in the list of calls already.",
+    )
+
+    _new_caller_uniq = models.UniqueIndex(
+        "(company_id, new_caller) WHERE new_caller IS NOT NULL",
+        "Another call of this number became a lead just now.",
     )
 
     @api.depends("state")
@@ -195,14 +217,17 @@ class CrmPhonecall(models.Model):
     @api.depends("order_id.opportunity_id")
     def _compute_lead_id(self):
         for call in self:
-            call.lead_id = call.lead_id or call.order_id.opportunity_id
+            order = call._filter_readable("order_id", call.order_id)
+            call.lead_id = call.lead_id or call._filter_readable(
+                "lead_id", order.opportunity_id
+            )
 
     @api.depends("lead_id.partner_id", "order_id.partner_id")
     def _compute_partner_id(self):
         for call in self:
-            call.partner_id = (
-                call.partner_id or call.lead_id.partner_id or call.order_id.partner_id
-            )
+            lead = call._filter_readable("lead_id", call.lead_id)
+            order = call._filter_readable("order_id", call.order_id)
+            call.partner_id = call.partner_id or lead.partner_id or order.partner_id
 
     @api.depends("lead_id", "partner_id")
     def _compute_phone(self):
@@ -210,15 +235,18 @@ class CrmPhonecall(models.Model):
             # The number of a call that is in the list is the one that was called,
             # whoever turns out to have it.
             if not call.phone or not call._origin:
-                call.phone = call.lead_id.phone or call.partner_id.phone or call.phone
+                lead = call._filter_readable("lead_id", call.lead_id)
+                partner = call._filter_readable("partner_id", call.partner_id)
+                call.phone = lead.phone or partner.phone or call.phone
 
     @api.depends("user_id", "lead_id", "company_id")
     def _compute_team_id(self):
         default_teams = {}
         for call in self:
             user = call.user_id
-            if call.lead_id.team_id:
-                call.team_id = call.lead_id.team_id
+            lead = call._filter_readable("lead_id", call.lead_id)
+            if lead.team_id:
+                call.team_id = lead.team_id
             elif user and user not in call.team_id.member_ids:
                 if user not in default_teams:
                     default_teams[user] = self.env["crm.team"]._get_default_team_id(
@@ -233,12 +261,32 @@ class CrmPhonecall(models.Model):
         for call in self:
             # An exchange knows its call by company and name.
             if not (call.company_id and call.exchange_call_id):
+                lead = call._filter_readable("lead_id", call.lead_id)
+                order = call._filter_readable("order_id", call.order_id)
                 call.company_id = (
-                    call.lead_id.company_id
-                    or call.order_id.company_id
+                    lead.company_id
+                    or order.company_id
                     or call.company_id
                     or self.env.company
                 )
+
+    def _filter_readable(self, fname, record):
+        """Computes run as superuser. While somebody fills in a call, they take nothing
+        from what that person may not read.
+
+        :param str fname: field of the call that leads to the record
+        :param record: what the call is about
+        :return: the record, or an empty recordset
+        """
+        self.ensure_one()
+        if (
+            self.id
+            or self._is_trusted()
+            or record._origin == self._origin[fname]
+            or record._origin.sudo(False).has_access("read")
+        ):
+            return record
+        return record.browse()
 
     @api.onchange("phone", "company_id")
     def _onchange_phone(self):
@@ -349,16 +397,46 @@ class CrmPhonecall(models.Model):
 
     # Keeping the calendar in step
 
+    @api.model
+    def default_get(self, fields):
+        # Defaults of these names are meant for another model.
+        return super().default_get([name for name in fields if name not in OWN_FIELDS])
+
     @api.model_create_multi
     def create(self, vals_list):
-        calls = super().create(vals_list)
+        """
+        :raises AccessError: a field is given that only Odoo writes, or a call is about
+            what the user may not read
+        """
+        if self.env.su or self._is_trusted():
+            trusted = self.with_context(phonecall_trusted=TRUSTED)
+            calls = super(CrmPhonecall, trusted).create(vals_list).with_env(self.env)
+        else:
+            for vals in vals_list:
+                self._refuse_own_fields(name for name in vals if vals[name])
+            calls = super().create(vals_list)
+            given = {name.removeprefix("default_") for name in self.env.context}.union(
+                *vals_list
+            )
+            # sudo: the calls are the user's own, the pointers are checked as the user
+            check_pointers(calls.sudo(), given.intersection(POINTERS))
         calls._recognise_numbers()
         calls._name_nameless()
         calls._sync_event()
         return calls
 
     def write(self, vals):
+        """
+        :raises AccessError: a field is given that only Odoo writes, or the calls are to
+            be about what the user may not read
+        """
+        is_checked = self.env.su or self._is_trusted()
+        if not is_checked:
+            self._refuse_own_fields(vals)
         result = super().write(vals)
+        if not is_checked:
+            # sudo: the pointers are checked as the user, who has just written them
+            check_pointers(self.sudo(), vals.keys() & set(POINTERS))
         if EVENT_FIELDS.intersection(vals):
             self._sync_event()
         return result
@@ -366,10 +444,37 @@ class CrmPhonecall(models.Model):
     def unlink(self):
         # sudo: the events are those of these calls, which the user may delete;
         # they may be private to another salesperson.
-        events = self.sudo().event_id
+        events = self.sudo()._get_own_events()
         result = super().unlink()
         events.unlink()
         return result
+
+    def _is_trusted(self):
+        return self.env.context.get("phonecall_trusted") is TRUSTED
+
+    @api.model
+    def _refuse_own_fields(self, names):
+        """
+        :param names: of fields that a user writes
+        :raises AccessError: one of them is for Odoo alone
+        """
+        for name in OWN_FIELDS.intersection(names):
+            raise AccessError(
+                self.env._(
+                    "“%s” of a call is written by Odoo itself, and by nobody else. "
+                    "Leave it out.",
+                    self._fields[name]._description_string(self.env),
+                )
+            )
+
+    def _get_own_events(self):
+        """:return: the events that were made for these calls; an event whose owner
+        has given it to something else is the owner's own"""
+        return self.event_id.browse(
+            call.event_id.id
+            for call in self
+            if call.event_id.res_model == self._name and call.event_id.res_id == call.id
+        )
 
     def _name_nameless(self):
         """Name the calls without a subject after those they are with."""
@@ -392,8 +497,10 @@ class CrmPhonecall(models.Model):
         # be private, which keeps even the manager who moves the call out of it.
         calls = self.sudo()
         planned = calls.filtered(lambda call: call.state == "planned" and call.user_id)
-        kept = planned.filtered(lambda call: call.event_id.user_id == call.user_id)
-        (calls - kept).event_id.unlink()
+        kept = planned.filtered(
+            lambda call: call._get_own_events().user_id == call.user_id
+        )
+        (calls - kept)._get_own_events().unlink()
         for user, user_calls in planned.grouped("user_id").items():
             # As if the owner had made it himself: nobody has to be invited.
             own_events = self.env["calendar.event"].with_user(user).sudo()
@@ -461,11 +568,11 @@ class CrmPhonecall(models.Model):
         :return: the dialog
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         return self._get_finish_action(self.state, self.env._("Next Step"))
 
     def _get_finish_action(self, state, name):
-        self.ensure_one()
+        ensure_one_record(self)
         return {
             "type": "ir.actions.act_window",
             "name": name,
@@ -544,14 +651,15 @@ class CrmPhonecall(models.Model):
     @api.model
     def _take_exchange_call(self, values):
         """Keep a call that a telephone exchange tells of. The same call again is
-        the call that is there.
+        the call that is there, and all calls of a number nobody knows are one lead's,
+        also when they arrive at once, as the legs of a ring group.
 
         :param dict values: ``call_id``, ``from`` and ``to`` (as sent, or False),
             ``direction`` (in, out), ``start`` (UTC), ``duration`` (seconds),
             ``answered`` (bool), ``agent`` (a user or none)
         :return: the crm.phonecall
-        :raises ConcurrencyError: another transaction has just kept the same call;
-            done again, as Odoo does with requests, this finds it
+        :raises ConcurrencyError: another transaction has just kept the same call, or
+            made the lead; done again, as Odoo does with requests, this finds it
         """
         company = self.env.company
         known = self.search(
@@ -564,17 +672,27 @@ class CrmPhonecall(models.Model):
             return known
         # Nobody has to be told of a call that was.
         calls = self.with_context(
-            mail_create_nosubscribe=True, mail_auto_subscribe_no_notify=True
+            mail_create_nosubscribe=True,
+            mail_auto_subscribe_no_notify=True,
+            phonecall_trusted=TRUSTED,
         )
+        call_values = self._prepare_exchange_values(values)
+        if number := call_values.get("new_caller"):
+            # the lead of that call has ended, or has another number by now
+            calls.search(
+                [("company_id", "=", company.id), ("new_caller", "=", number)]
+            ).new_caller = False
         try:
             with self.env.cr.savepoint():
-                call = calls.create(self._prepare_exchange_values(values))
+                call = calls.create(call_values)
         except IntegrityError as error:
-            if error.diag.constraint_name != self._exchange_call_uniq.full_name(self):
+            if error.diag.constraint_name not in (
+                self._exchange_call_uniq.full_name(self),
+                self._new_caller_uniq.full_name(self),
+            ):
                 raise
             raise ConcurrencyError(str(error)) from error
-        has_owner = call.lead_id or call.partner_id
-        if call.direction == "in" and call.phone and not has_owner:
+        if call.new_caller:
             call._make_lead("lead")
         return call
 
@@ -590,8 +708,11 @@ class CrmPhonecall(models.Model):
                 self._normalise_number(own_number, company), company
             )[:1]
         lead, partner = self.env["crm.lead"], self.env["res.partner"]
+        new_caller = False
         if number:
             lead, partner = self._match_numbers([number], company)[number]
+            if inbound and not lead and not partner:
+                new_caller = self._normalise_number(number, company)
             number = (
                 self._phone_format(
                     number=number,
@@ -607,6 +728,7 @@ class CrmPhonecall(models.Model):
             "date": values["start"],
             "duration": values["duration"] / 60 if values["answered"] else 0,
             "phone": number,
+            "new_caller": new_caller,
             "partner_id": partner.id,
             "lead_id": lead.id,
             "user_id": (values["agent"] or lead.user_id or partner.user_id).id,

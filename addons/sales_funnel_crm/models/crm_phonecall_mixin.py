@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..tools import ensure_one_record
+
 
 class CrmPhonecallMixin(models.AbstractModel):
     """What people call about: documents that show their calls in a button and
@@ -47,7 +49,7 @@ class CrmPhonecallMixin(models.AbstractModel):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "sales_funnel_crm.crm_phonecall_action"
         )
@@ -63,7 +65,7 @@ class CrmPhonecallMixin(models.AbstractModel):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         return self.env["crm.phonecall"]._get_dialog_action(
             {self._phonecall_field: self.id}
         )

@@ -2,6 +2,7 @@ from markupsafe import Markup
 
 from odoo import models
 from odoo.tools import plaintext2html
+from odoo.tools.misc import clean_context
 
 # The documents a salesperson plans call activities on.
 CALL_FIELD_BY_MODEL = {
@@ -23,9 +24,12 @@ class MailActivity(models.Model):
         result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
         if values:
             # sudo: whoever is given an activity may mark it done, even on a document
-            # he may not see. The call holds what he himself knows and has written.
+            # he may not see. The call holds what he himself knows and has written,
+            # and no default values of his.
             self.env["crm.phonecall"].sudo().with_context(
-                mail_create_nosubscribe=True, mail_auto_subscribe_no_notify=True
+                clean_context(self.env.context),  # pylint: disable=context-overridden
+                mail_create_nosubscribe=True,
+                mail_auto_subscribe_no_notify=True,
             ).create(values)
         return result
 

@@ -3,6 +3,8 @@ import json
 
 from odoo import api, fields, models
 
+from ..tools import ensure_one_record
+
 
 class PartnerTagRun(models.Model):
     """What was sent to, or made for, the contacts of a tag: a log, which also keeps
@@ -80,7 +82,7 @@ class PartnerTagRun(models.Model):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "contacts.action_contacts"
         )
@@ -95,7 +97,7 @@ class PartnerTagRun(models.Model):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "crm.crm_lead_opportunities"
         )

@@ -3,6 +3,8 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists, create_column
 
+from ..tools import ensure_one_record
+
 
 class ResPartner(models.Model):
     _name = "res.partner"
@@ -217,7 +219,7 @@ class ResPartner(models.Model):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         action = self.env["ir.actions.act_window"]._for_xml_id(xmlid)
         # archived contacts below have documents, too
         action["domain"] = [("partner_id", "child_of", self.id), *domain]

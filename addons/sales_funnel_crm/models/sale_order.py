@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools.misc import clean_context
 
+from ..tools import check_pointers
+
 
 class SaleOrder(models.Model):
     _name = "sale.order"
@@ -39,17 +41,39 @@ class SaleOrder(models.Model):
         related="partner_id.category_id", string="Customer Tags"
     )
 
+    def copy_data(self, default=None):
+        """A copy is about the same deal, unless that is no longer one of the user's."""
+        vals_list = super().copy_data(default)
+        for order, vals in zip(self, vals_list, strict=True):
+            deal = order.opportunity_id
+            if vals.get("opportunity_id") == deal.id and not deal.has_access("write"):
+                del vals["opportunity_id"]
+        return vals_list
+
     @api.model_create_multi
     def create(self, vals_list):
+        """
+        :raises AccessError: a quotation is about a deal that the user may not edit
+        """
         orders = super().create(vals_list)
+        if "default_opportunity_id" in self.env.context or any(
+            "opportunity_id" in vals for vals in vals_list
+        ):
+            orders._check_deals()
         orders._make_customers()
         return orders
 
     def write(self, vals):
+        """
+        :raises AccessError: the quotations are to be about a deal that the user may
+            not edit
+        """
         newly_sent = self.browse()
         if vals.get("state") == "sent":
             newly_sent = self.filtered(lambda order: order.state != "sent")
         result = super().write(vals)
+        if "opportunity_id" in vals:
+            self._check_deals()
         newly_sent._advance_deals("quotation_sent_stage_id")
         if not vals.keys().isdisjoint({"state", "validity_date", "lost_reason_id"}):
             self._keep_reason_in_step()
@@ -64,6 +88,16 @@ class SaleOrder(models.Model):
             # a customer declines online, where nobody asks for one of our reasons
             quotations._ask_why(self.env._("Declined by the customer: why?"))
         return result
+
+    def _check_deals(self):
+        """A quotation moves its deal when it is sent or confirmed, whoever does that:
+        its customer too, online. So who makes it one of a deal has to be allowed to
+        edit the deal.
+
+        :raises AccessError: the user is not
+        """
+        if not self.env.su:
+            check_pointers(self, ["opportunity_id"], "write")
 
     def _make_customers(self):
         """Who has a confirmed order is a customer."""

@@ -11,6 +11,7 @@ from odoo.tools import mute_logger
 from .test_phonecall import NUMBER, PhonecallCase
 
 URL = "/sales_funnel/call"
+CALLER = "+32 475 98 76 54"
 
 
 @tagged("post_install", "-at_install")
@@ -26,6 +27,14 @@ class TestPhonecallHttp(HttpCase, PhonecallCase):
             company_id=cls.company.id,
         )
         cls.key = cls.make_key(cls.exchange)
+
+    def setUp(self):
+        super().setUp()
+        self.forget_failures()
+        self.addCleanup(self.forget_failures)
+
+    def forget_failures(self):
+        getattr(self.registry, "_login_failures", {}).clear()
 
     @classmethod
     def make_key(cls, user):
@@ -206,6 +215,61 @@ class TestPhonecallHttp(HttpCase, PhonecallCase):
         for key in ("0123456789abcdef", self.key[:-1], "x" * 500):
             self.assert_refused(401, key=key)
 
+    @mute_logger("odoo.addons.base.models.res_users", "odoo.addons.base.models.ir_http")
+    def test_many_wrong_keys(self):
+        """As many as Odoo allows wrong passwords, per address; then it waits."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("base.login_cooldown_after", 3)
+        parameters.set_param("base.login_cooldown_duration", 90)
+        for number in range(3):
+            # what is no key at all is no guess
+            self.assert_refused(401, headers={})
+            self.assert_refused(401, key=f"0123456789abcdef{number}")
+        for key in ("0123456789abcdef", self.key):
+            response = self.assert_refused(429, key=key)
+            self.assertEqual(response.headers["Retry-After"], "90")
+        self.assert_refused(401, headers={})
+        failures = self.registry._login_failures
+        for address, (count, last) in failures.items():
+            failures[address] = (count, last - timedelta(seconds=91))
+        self.assertEqual(self.send().status_code, 200)
+        # a good one is forgiven what was before
+        for number in range(2):
+            self.assert_refused(401, key=f"0123456789abcdef{number}")
+        self.assertEqual(self.send().status_code, 200)
+
+    @mute_logger("odoo.addons.base.models.res_users")
+    def test_good_keys_are_not_counted(self):
+        self.env["ir.config_parameter"].sudo().set_param("base.login_cooldown_after", 2)
+        for number in range(5):
+            self.assertEqual(self.send(call_id=f"pbx-{number}").status_code, 200)
+            self.assert_refused(400, direction="sideways")
+
+    def test_options_writes_nothing(self):
+        before = self.count_all()
+        for headers in (
+            {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+            {"Content-Type": "application/json"},
+        ):
+            response = self.url_open(
+                URL,
+                method="OPTIONS",
+                data=json.dumps(
+                    {
+                        "call_id": "pbx-1",
+                        "from": NUMBER,
+                        "to": None,
+                        "direction": "in",
+                        "start": "2026-03-02T09:30:00+01:00",
+                        "duration": 90,
+                        "answered": True,
+                    }
+                ),
+                headers=headers,
+            )
+            self.assertIn(response.status_code, (401, 405))
+            self.assertEqual(self.count_all(), before)
+
     def test_a_session_is_no_key(self):
         self.authenticate(self.all.login, self.all.login)
         self.assert_refused(401, headers={})
@@ -343,22 +407,24 @@ class TestSameCallAtOnce(TransactionCase):
 
     def remove(self):
         with self.registry.cursor() as cr:
-            calls = self.find(cr)
-            leads = calls.lead_id
-            calls.unlink()
-            leads.unlink()
+            self.find(cr).unlink()
+            self.find_leads(cr).unlink()
 
     def find(self, cr):
         return api.Environment(cr, SUPERUSER_ID, {})["crm.phonecall"].search(
-            [("exchange_call_id", "=", "pbx-at-once")]
+            [("exchange_call_id", "=like", "pbx-at-once%")]
         )
 
-    def take(self, cr):
+    def find_leads(self, cr):
+        leads = api.Environment(cr, SUPERUSER_ID, {"active_test": False})["crm.lead"]
+        return leads.search([("phone", "=", CALLER)], order="id")
+
+    def take(self, cr, call_id="pbx-at-once"):
         env = api.Environment(cr, SUPERUSER_ID, {})
         return env["crm.phonecall"]._take_exchange_call(
             {
-                "call_id": "pbx-at-once",
-                "from": "+32 475 98 76 54",
+                "call_id": call_id,
+                "from": CALLER,
                 "to": False,
                 "direction": "in",
                 "start": datetime(2026, 3, 2, 9, 30),
@@ -399,9 +465,74 @@ class TestSameCallAtOnce(TransactionCase):
         self.assertEqual(answers, [first])
         with self.registry.cursor() as cr:
             self.assertEqual(len(self.find(cr)), 1)
-            leads = (
-                self.find(cr)
-                .env["crm.lead"]
-                .search([("phone", "=", "+32 475 98 76 54")])
-            )
-            self.assertEqual(leads.ids, [first["deal"]])
+            self.assertEqual(self.find_leads(cr).ids, [first["deal"]])
+
+    def run_legs(self, overlap):
+        """Two legs of a ring group tell of one caller at once.
+
+        :param overlap: called with the first cursor, before it is committed, and a
+            function that does the second; returns when both are done
+        :return: how often the second had to be done again
+        """
+        attempts = []
+
+        def attempt(cr, call_id):
+            attempts.append(call_id)
+            return self.take(cr, call_id)
+
+        def second(cr, call_id):
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            retrying(lambda: attempt(cr, call_id), env)
+
+        with (
+            mute_logger("odoo.sql_db", "odoo.service.model"),
+            self.registry.cursor() as first_cr,
+            self.registry.cursor() as second_cr,
+        ):
+            # both see what was there before either
+            for cr in (first_cr, second_cr):
+                self.find_leads(cr)
+            number = len(self.find(first_cr))
+            self.take(first_cr, f"pbx-at-once-{number}")
+            overlap(first_cr, lambda: second(second_cr, f"pbx-at-once-{number + 1}"))
+        return len(attempts) - 1
+
+    def second_waits(self, first_cr, second):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.5)
+        self.assertTrue(thread.is_alive(), "the second one waits for the first")
+        # what two transactions do to each other shows when one ends
+        first_cr.commit()  # pylint: disable=invalid-commit
+        thread.join(30)
+        self.assertFalse(thread.is_alive())
+
+    def second_comes_late(self, first_cr, second):
+        first_cr.commit()  # pylint: disable=invalid-commit
+        second()
+
+    def test_legs_of_one_caller_make_one_lead(self):
+        for count, overlap in enumerate(
+            (
+                self.second_waits,
+                # again, with calls of the caller from before, whose lead has ended
+                self.second_waits,
+                self.second_comes_late,
+            ),
+            1,
+        ):
+            again = self.run_legs(overlap)
+            self.assertEqual(again, 1, "done again, the second finds the lead")
+            with self.registry.cursor() as cr:
+                leads = self.find_leads(cr)
+                self.assertEqual(len(leads), count)
+                calls = self.find(cr)
+                self.assertEqual(len(calls), 2 * count)
+                self.assertEqual(len(calls.filtered("new_caller")), 1)
+                self.assertEqual(len(leads[-1].phonecall_ids), 2)
+                leads[-1].action_set_lost()
+
+    def test_legs_that_come_late_to_a_new_caller(self):
+        self.assertEqual(self.run_legs(self.second_comes_late), 1)
+        with self.registry.cursor() as cr:
+            self.assertEqual(len(self.find_leads(cr)), 1)

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..tools import check_pointers, ensure_one_record
+
 
 class CrmLeadHold(models.TransientModel):
     _name = "crm.lead.hold"
@@ -28,11 +30,15 @@ class CrmLeadHold(models.TransientModel):
         for wizard in self:
             wizard.record_count = len(wizard.lead_ids)
 
+    @api.constrains("lead_ids")
+    def _check_pointers(self):
+        check_pointers(self, ["lead_ids"])
+
     def action_apply(self):
         """Put the deals on hold.
 
         :raise UserError: the day is not to come, or a deal has ended or is won
         """
-        self.ensure_one()
+        ensure_one_record(self)
         self.lead_ids.action_put_on_hold(self.on_hold_until, self.note)
         return {"type": "ir.actions.act_window_close"}

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.mail import html2plaintext, is_html_empty
 
+from ..tools import ensure_one_record
+
 
 class CrmLeadLost(models.TransientModel):
     _inherit = "crm.lead.lost"
@@ -77,7 +79,7 @@ class CrmLeadLost(models.TransientModel):
         :raise UserError: a reason or the note is missing, the reason does not apply,
             or a record is won
         """
-        self.ensure_one()
+        ensure_one_record(self)
         self._check_reason()
         self.lead_ids._check_can_end()
         note = self.lost_feedback

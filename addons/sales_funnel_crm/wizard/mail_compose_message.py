@@ -1,11 +1,22 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from ..tools import check_pointers
 
 
 class MailComposeMessage(models.TransientModel):
     _inherit = "mail.compose.message"
 
     tag_action_id = fields.Many2one("partner.tag.action", ondelete="cascade")
-    tag_description = fields.Char(related="tag_action_id.description")
+    tag_description = fields.Char(
+        related="tag_action_id.description", related_sudo=False
+    )
+
+    @api.constrains("tag_action_id", "model", "template_id")
+    def _check_tag_action(self):
+        check_pointers(self, ["tag_action_id"])
+        for composer in self.filtered("tag_action_id"):
+            for model in (composer.model, composer.template_id.model):
+                composer.tag_action_id._check_writes_to_contacts(model or "res.partner")
 
     def action_send_mail(self):
         result = super().action_send_mail()

@@ -1,7 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools.misc import clean_context
+
+from ..tools import check_pointers, ensure_one_record
 
 DEAL_BATCH = 500
 
@@ -76,6 +78,58 @@ class PartnerTagAction(models.TransientModel):
         if context.get("active_model") == "res.partner.category":
             return context.get("active_ids") or []
         return []
+
+    # ------------------------------------------------------------
+    # WHAT IT TAKES
+    # ------------------------------------------------------------
+
+    @api.constrains("template_id")
+    def _check_template(self):
+        """The list of templates in the dialog is for people; programs choose from all.
+        A template is text that Odoo trusts, and reads what its model has."""
+        for wizard in self:
+            template = wizard.template_id
+            if not template:
+                continue
+            wizard._check_writes_to_contacts(template.model)
+            if template.user_id and template.user_id != self.env.user:
+                raise ValidationError(
+                    self.env._(
+                        "The template “%s” is a colleague's own. Choose another one, "
+                        "or leave it empty.",
+                        template.name,
+                    )
+                )
+
+    @api.constrains("user_id")
+    def _check_user(self):
+        for wizard in self:
+            if wizard.user_id.share:
+                raise ValidationError(
+                    self.env._(
+                        "%s does not work here and cannot have deals. Choose a "
+                        "colleague as the salesperson, or nobody.",
+                        wizard.user_id.name,
+                    )
+                )
+
+    @api.constrains("run_id")
+    def _check_run(self):
+        check_pointers(self, ["run_id"])
+
+    @api.model
+    def _check_writes_to_contacts(self, model):
+        """
+        :param str model: that a message from a tag, or its template, is for
+        :raise ValidationError: it is not that of contacts
+        """
+        if model != "res.partner":
+            raise ValidationError(
+                self.env._(
+                    "A message from a tag goes to contacts, and its template is one "
+                    "for contacts. Start again from the tag."
+                )
+            )
 
     # ------------------------------------------------------------
     # WHO
@@ -176,6 +230,9 @@ class PartnerTagAction(models.TransientModel):
         :raise UserError: nobody is left
         """
         self.ensure_one()
+        # the composers name the dialog and the contacts, and both come from the client
+        self.check_access("write")
+        partners.check_access("read")
         # sudo: two columns of the log, which nobody edits; the tags are those the
         # user has chosen. Writing them makes whoever does the same at the same time
         # start again, and then find what was done here.
@@ -253,7 +310,7 @@ class PartnerTagAction(models.TransientModel):
         :rtype: dict
         :raise UserError: there is nobody it could go to
         """
-        self.ensure_one()
+        ensure_one_record(self)
         if not self.reach_count:
             everyone = self.env["res.partner"].search(self._get_recipient_domain())
             raise UserError(self._describe_nobody(everyone))

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import is_html_empty
 
+from ..tools import ensure_one_record
+
 
 class SaleMassCancelOrders(models.TransientModel):
     _inherit = "sale.mass.cancel.orders"
@@ -75,7 +77,7 @@ class SaleMassCancelOrders(models.TransientModel):
         :raises UserError: a quotation would be given up without a reason, or
             without all that has to be said about it
         """
-        self.ensure_one()
+        ensure_one_record(self)
         reason = self.lost_reason_id
         quotations = self._get_quotations()
         if quotations and not reason:

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command, Domain
+
+from ..tools import ensure_one_record
 
 # The deal that a document belongs to.
 DEAL_FIELDS = {"sale.order": "opportunity_id", "crm.phonecall": "lead_id"}
@@ -46,6 +48,18 @@ class SalesHandOver(models.TransientModel):
         """
         context = self.env.context
         return context.get("active_model") == "res.users" and context.get("active_id")
+
+    @api.constrains("user_id")
+    def _check_user(self):
+        for wizard in self:
+            if wizard.user_id.share:
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s does not work here and has nothing to hand over: "
+                        "choose a salesperson in the field From.",
+                        user=wizard.user_id.name,
+                    )
+                )
 
     @api.model
     def _get_new_user_domain(self):
@@ -208,9 +222,11 @@ class SalesHandOver(models.TransientModel):
         for wizard in self:
             lines, wizard.problem = [Command.clear()], False
             if wizard.user_id:
-                shares, unplaced = wizard._share_out()
+                # This runs as superuser; the preview is of what the user may see.
+                preview = wizard.sudo(False)
+                shares, unplaced = preview._share_out()
                 if not wizard.new_user_ids:
-                    shares = {wizard.new_user_ids: wizard._find_work()}
+                    shares = {preview.new_user_ids: preview._find_work()}
                     unplaced = []
                 lines += [
                     Command.create(
@@ -225,7 +241,7 @@ class SalesHandOver(models.TransientModel):
                     for user, share in shares.items()
                 ]
                 if unplaced:
-                    wizard.problem = wizard._describe_unplaced(unplaced)
+                    wizard.problem = preview._describe_unplaced(unplaced)
             wizard.line_ids = lines
 
     def _describe_unplaced(self, heap):
@@ -254,7 +270,7 @@ class SalesHandOver(models.TransientModel):
         :return: action that says what was done, and closes the dialog
         :raises UserError: somebody cannot take over, or there is nothing to do
         """
-        self.ensure_one()
+        ensure_one_record(self)
         self._check_users()
         shares, unplaced = self._share_out()
         if unplaced:
@@ -287,7 +303,9 @@ class SalesHandOver(models.TransientModel):
                     user=self.user_id.name,
                 )
             )
-        able = self.new_user_ids.filtered_domain(self._get_new_user_domain())
+        able = self.new_user_ids.filtered("active").filtered_domain(
+            self._get_new_user_domain()
+        )
         if unable := self.new_user_ids - able:
             raise UserError(
                 self.env._(

@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from ..tools import check_pointers
 
 NAME_LENGTH = 80
 
@@ -7,7 +9,16 @@ class SmsComposer(models.TransientModel):
     _inherit = "sms.composer"
 
     tag_action_id = fields.Many2one("partner.tag.action", ondelete="cascade")
-    tag_description = fields.Char(related="tag_action_id.description")
+    tag_description = fields.Char(
+        related="tag_action_id.description", related_sudo=False
+    )
+
+    @api.constrains("tag_action_id", "res_model", "template_id")
+    def _check_tag_action(self):
+        check_pointers(self, ["tag_action_id"])
+        for composer in self.filtered("tag_action_id"):
+            for model in (composer.res_model, composer.template_id.model):
+                composer.tag_action_id._check_writes_to_contacts(model or "res.partner")
 
     def action_send_sms(self):
         result = super().action_send_sms()

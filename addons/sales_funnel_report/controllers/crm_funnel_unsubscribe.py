@@ -7,6 +7,9 @@ from odoo.exceptions import AccessError
 from odoo.http import request
 from odoo.tools import consteq
 
+# The largest id that PostgreSQL has.
+MAX_ID = 2**31 - 1
+
 
 class CrmFunnelUnsubscribe(http.Controller):
     """Lets the receivers of a subscription leave it from the mail."""
@@ -29,17 +32,13 @@ class CrmFunnelUnsubscribe(http.Controller):
         :param str token: the secret from the mail
         """
         # sudo: the secret is the right to do so
-        subscription = (
-            request.env["crm.funnel.subscription"].sudo().browse(subscription_id)
-        )
-        user = (
-            request.env["res.users"]
-            .sudo()
-            .browse(int(user_id) if user_id.isdecimal() else 0)
-        )
+        subscription = self._find("crm.funnel.subscription", subscription_id).sudo()
+        user = self._find("res.users", user_id).sudo()
         if not (
-            subscription.exists()
-            and user.exists()
+            subscription
+            and user
+            and isinstance(token, str)
+            and token.isascii()
             and consteq(subscription._get_unsubscribe_token(user), token)
         ):
             raise NotFound()
@@ -52,3 +51,16 @@ class CrmFunnelUnsubscribe(http.Controller):
             "sales_funnel_report.funnel_unsubscribe_page",
             {"subscription": subscription, "is_done": is_done},
         )
+
+    def _find(self, model, record_id):
+        """
+        :param record_id: as it was sent
+        :return: the record, or none
+        """
+        try:
+            # TypeError, ValueError: no number, or one of thousands of digits
+            number = int(record_id)
+        except (TypeError, ValueError):
+            number = 0
+        ids = [number] if 0 < number <= MAX_ID else []
+        return request.env[model].browse(ids).exists()

@@ -1,3 +1,4 @@
+import html
 import io
 import json
 import shutil
@@ -186,6 +187,77 @@ class TestFunnelDownload(HttpCase, FunnelDocumentCase):
         self.assertEqual(response.status_code, 500)
         self.assertIn("moon", response.text)
         self.assertEqual(self._download("exe").status_code, 404)
+
+    def _post(self, data=None, **more):
+        fields = {"csrf_token": Request.csrf_token(self)}
+        if data is not None:
+            fields["data"] = data
+        with mute_logger("odoo.http"):
+            return self.url_open("/web/crm_funnel/svg", data=fields, **more)
+
+    def _assert_told(self, response):
+        """The answer is what the web client shows: a sentence, and no traceback."""
+        self.assertEqual(response.status_code, 500)
+        error = json.loads(
+            html.unescape(response.text.split("<p>")[1].split("</p>")[0])
+        )
+        self.assertIn("download", error["data"]["message"])
+        self.assertTrue(error["data"]["name"].startswith("odoo.exceptions."))
+        self.assertNotIn("Traceback", response.text)
+
+    def test_what_is_no_question(self):
+        self.authenticate("funnel_all", "funnel_all")
+        for data in (None, "", "{", "[]", "null", "7", '"x"', "\x00", "[" * 60000):
+            with self.subTest(data=str(data)[:20]):
+                self._assert_told(self._post(data))
+        with self.subTest("a file"):
+            self._assert_told(self._post(files={"data": ("x", b"{}")}))
+
+    def test_what_is_no_context(self):
+        self.authenticate("funnel_all", "funnel_all")
+        other = self.env["res.company"].create({"name": "Not theirs"})
+        for context in (
+            "x",
+            [1],
+            7,
+            {"lang": "xx_YY"},
+            {"lang": ["en_US"]},
+            {"lang": 5},
+            {"tz": "Mars/Olympus"},
+            {"tz": ["UTC"]},
+            {"tz": {}, "lang": {"a": 1}},
+            {"allowed_company_ids": "x"},
+            {"allowed_company_ids": 1},
+            {"allowed_company_ids": [[1]]},
+            {"allowed_company_ids": ["1"]},
+            {"allowed_company_ids": [True]},
+            {"allowed_company_ids": [2**70]},
+            {"allowed_company_ids": other.ids},
+        ):
+            with self.subTest(context=context):
+                self._assert_told(self._post(json.dumps({"context": context})))
+        response = self._post(
+            json.dumps(
+                {
+                    "options": JANUARY,
+                    "context": {
+                        "lang": "en_US",
+                        "tz": False,
+                        "allowed_company_ids": self.env.company.ids,
+                        "self": 1,
+                    },
+                }
+            )
+        )
+        self.assertEqual(response.status_code, 200)
+
+    def test_only_post(self):
+        self.authenticate("funnel_all", "funnel_all")
+        for method in ("OPTIONS", "GET", "PUT", "DELETE"):
+            response = self.url_open(
+                "/web/crm_funnel/svg?data={}", method=method, allow_redirects=False
+            )
+            self.assertIn(response.status_code, (404, 405), method)
 
     @mute_logger("odoo.http")
     def test_strangers_get_nothing(self):

@@ -463,3 +463,58 @@ class TestFunnelUnsubscribe(HttpCase, FunnelMailCase):
         with mute_logger("odoo.http"):
             self.assertEqual(self.url_open(other, data={"x": "1"}).status_code, 404)
         self.assertEqual(subscription.user_ids, self.user_b)
+
+    def test_only_the_button_writes(self):
+        subscription = self.env["crm.funnel.subscription"].create(
+            {"name": "Monthly", "user_ids": [Command.set(self.user_a.ids)]}
+        )
+        url = subscription._get_unsubscribe_url(self.user_a)
+        path = url[len(subscription.get_base_url()) :]
+        for method in ("GET", "HEAD", "OPTIONS"):
+            self.assertEqual(self.url_open(path, method=method).status_code, 200)
+            subscription.invalidate_recordset()
+            self.assertEqual(subscription.user_ids, self.user_a, method)
+
+    def test_links_that_are_wrong(self):
+        subscription = self.env["crm.funnel.subscription"].create(
+            {"name": "Monthly", "user_ids": [Command.set(self.user_a.ids)]}
+        )
+        page = f"/sales_funnel/unsubscribe/{subscription.id}"
+        url = "/sales_funnel/unsubscribe/{}?user_id={}&token={}"
+        user_id, token = (
+            self.user_a.id,
+            subscription._get_unsubscribe_token(self.user_a),
+        )
+        wrong = [
+            (subscription.id, user_id, value)
+            for value in ("", "x", "t%C3%B6ken", "%F0%9F%94%91", "%FF%FE", "%00")
+        ]
+        wrong += [
+            (subscription.id, value, token)
+            for value in (
+                "",
+                "0",
+                "-1",
+                "x",
+                "%C2%B2",
+                "1.5",
+                "%00",
+                2**31,
+                2**63,
+                "9" * 5000,
+            )
+        ]
+        wrong += [(value, user_id, token) for value in (0, 2**31, 2**63, "9" * 400)]
+        for parts in wrong:
+            for method in ("GET", "POST"):
+                with self.subTest(parts=str(parts)[:60], method=method):
+                    response = self.url_open(url.format(*parts), method=method)
+                    self.assertEqual(response.status_code, 404)
+        with self.subTest("files"):
+            response = self.url_open(
+                page,
+                files={"user_id": ("a", b"1"), "token": ("b", token.encode())},
+            )
+            self.assertEqual(response.status_code, 404)
+        subscription.invalidate_recordset()
+        self.assertEqual(subscription.user_ids, self.user_a)
