@@ -67,16 +67,15 @@ class TestApi(HttpCase, FunnelCase):
 
     def test_shell(self):
         names = {"env": self.env(user=self.asking)}
-        exec(self._find_block("python", "env["), names)  # noqa: S102
+        exec(self._find_block("python", 'won["domain"]'), names)  # noqa: S102
         self.assertEqual(names["deals"].ids, [names["deals"].id])
         self.assertEqual(names["won"]["count"], 1)
 
     @mute_logger("odoo.http", "odoo.addons.rpc.controllers.xmlrpc")
     def test_xmlrpc_cannot(self):
         """When it can one day, the page is to say so."""
-        proxy = xmlrpc.client.ServerProxy(f"{self.base_url()}/xmlrpc/2/object")
         with self.assertRaisesRegex(xmlrpc.client.Fault, "cannot marshal None"):
-            proxy.execute_kw(
+            self.xmlrpc_object.execute_kw(
                 get_db_name(),
                 self.asking.id,
                 "api_user",

@@ -1,6 +1,6 @@
 """Who sees what: no model of the addons is open to more people than its documents are."""
 
-from odoo.exceptions import AccessError, MissingError
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -71,9 +71,10 @@ class TestRules(SalesReportCase):
             found |= more
 
     def test_every_model_has_a_rule(self):
-        business = self._find_business(self._get_models(is_transient=False))
+        models = self._get_models(is_transient=False)
+        self.assertLessEqual(BY_DOCUMENTS, models)
+        business = self._find_business(models)
         self.assertGreater(len(business), 10)
-        self.assertLessEqual(BY_DOCUMENTS, business)
         for name in sorted(business - BY_DOCUMENTS):
             with self.subTest(model=name):
                 self.assertTrue(self._get_rules(name) or not self._is_open(name))
@@ -111,8 +112,12 @@ class TestRules(SalesReportCase):
                 theirs = self.env[name].with_user(stranger)
                 self.assertFalse(theirs.search([("id", "in", records.ids)]))
                 for record in theirs.browse(records.ids):
-                    with (
-                        self.assertRaises((AccessError, MissingError)),
-                        mute_logger("odoo.addons.base.models.ir_rule"),
-                    ):
-                        record.read(["user_id"])
+                    self.assertFalse(self._read(record))
+
+    @mute_logger("odoo.addons.base.models.ir_rule")
+    def _read(self, record):
+        """:return: what the user of a record may read of it"""
+        try:
+            return record.read(["user_id"])
+        except AccessError:
+            return []
