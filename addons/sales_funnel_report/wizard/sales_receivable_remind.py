@@ -62,8 +62,6 @@ class SalesReceivableRemind(models.TransientModel):
         "res.partner",
         string="New Address",
         compute="_compute_customers",
-        help="Since today, the mail of these customers goes to another address. Make "
-        "sure that it is theirs.",
     )
 
     @api.model
