@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every, sql
 
+from ..history_import.chains import ENDINGS
+
 _logger = logging.getLogger(__name__)
 
 # Each batch reads the chatter as a whole, and no batch should take minutes.
@@ -414,8 +416,9 @@ class CrmLeadStageHistory(models.Model):
         self.env.execute_query(
             SQL(
                 """
-                WITH plan (id, date_entered, date_exited, exit_kind, next_stage_id)
-                  AS (VALUES %(stays)s),
+                WITH plan (
+                    place, id, date_entered, date_exited, exit_kind, next_stage_id
+                ) AS (VALUES %(stays)s),
                 replaced AS (
                     DELETE FROM crm_lead_stage_history
                      WHERE lead_id = %(survivor)s
@@ -439,14 +442,20 @@ class CrmLeadStageHistory(models.Model):
                        plan.date_entered::timestamp, plan.date_exited::timestamp,
                        plan.exit_kind::varchar, plan.next_stage_id::int, stay.user_id,
                        stay.team_id, stay.company_id, stay.currency_id,
-                       stay.expected_revenue, stay.lost_reason_id, stay.origin
+                       stay.expected_revenue,
+                       CASE WHEN plan.exit_kind = 'lost'
+                            THEN stay.lost_reason_id END,
+                       stay.origin
                   FROM crm_lead_stage_history stay
                   JOIN plan ON plan.id = stay.id
                  -- the old chain is gone before the new one is written
                  WHERE (SELECT COUNT(*) FROM replaced) >= 0
-              ORDER BY plan.date_entered::timestamp, stay.id
+              -- not by time: two stays may begin in the same second
+              ORDER BY plan.place
                 """,
-                stays=SQL(", ").join(map(tuple, stays)),
+                stays=SQL(", ").join(
+                    (place, *stay) for place, stay in enumerate(stays)
+                ),
                 survivor=survivor.id,
                 merged=merged._ids,
                 now=self.env.cr.now().replace(microsecond=0),
@@ -492,7 +501,8 @@ class CrmLeadStageHistory(models.Model):
         if prelude:
             before, first = prelude[-1], self[0]
             last = chain[len(prelude) - 1]
-            if last[2] is None or last[2] > first.date_entered:
+            # it had not ended by then, or it went on to a stay that is left out
+            if last[3] not in ENDINGS or last[2] > first.date_entered:
                 if before.stage_ref == first.stage_ref:
                     chain[len(prelude)][1] = last[1]
                     del chain[len(prelude) - 1]

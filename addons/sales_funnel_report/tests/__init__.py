@@ -22,6 +22,7 @@ from . import test_paid_in_funnel
 from . import test_stage_history
 from . import test_stage_history_access
 from . import test_stage_history_concurrency
+from . import test_stage_history_merge
 from . import test_stage_history_queries
 from . import test_stage_summary
 from . import test_sales_pace
