@@ -24,6 +24,7 @@ from . import test_stage_history_access
 from . import test_stage_history_concurrency
 from . import test_stage_history_merge
 from . import test_stage_history_queries
+from . import test_stage_history_take_over
 from . import test_stage_summary
 from . import test_sales_pace
 from . import test_sales_risk
