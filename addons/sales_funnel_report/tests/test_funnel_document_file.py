@@ -9,6 +9,7 @@ from lxml import etree
 from PIL import Image
 
 import odoo.modules.module
+from odoo.exceptions import UserError
 from odoo.http import Request
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -117,6 +118,57 @@ class TestFunnelFile(FunnelDocumentCase):
             self.assertNotIn(
                 "hyperlink", archive.read("xl/worksheets/sheet1.xml").decode()
             )
+
+    def test_control_characters_break_no_file(self):
+        """Nor do halves of letters, which a filter may have in it."""
+        self.stage_new.name = "New\x01\x0b\x1f\ufffe & <b>"
+        self.user_a.name = "Ada\x08\x1b"
+        self.lost_reason.name = "Too\x02 expensive"
+        documents = self.env["crm.funnel.document"].with_user(self.user_all)
+        document = documents._get_document(
+            [("user_id.name", "not in", ["x"])], {**JANUARY, "groupby": "user_id"}
+        )
+        document["facts"].append(("Half\ud800", "a letter\udfff\x00"))
+        document["title"] = "Funnel\x0c\ud800"
+        pictures = self.env["crm.funnel.picture"]
+        for svg in (
+            pictures._render_svg(document),
+            pictures._render_drawing(document, 1000, 500),
+        ):
+            tree = etree.fromstring(svg.strip().encode(), etree.XMLParser(recover=False))
+            texts = " ".join(tree.itertext())
+            self.assertIn("New & <b>", texts)
+            self.assertNotRegex(texts, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]")
+        with patch.object(type(pictures), "_render_png", self._fail_to_draw):
+            content = self.env["crm.funnel.spreadsheet"]._render_xlsx(document)
+        sheets = read_workbook(content)
+        self.assertEqual(sheets["Steps"][1][0], "New & <b>")
+        self.assertIn(["Half", "a letter"], sheets["Question"])
+        with ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                if name.endswith((".xml", ".rels")):
+                    etree.fromstring(archive.read(name))
+        body = self.env["crm.funnel.mail"]._render_body(document, "note\x00\ud800")
+        self.assertNotRegex(body, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]")
+        body.encode()
+
+    @staticmethod
+    def _fail_to_draw(_pictures, _document):
+        raise UserError("No picture\x01.")
+
+    def test_text_longer_than_a_cell_is_cut(self):
+        document = self._get_document(self.user_all)
+        document["facts"].append(("Filter", "x" * 60_000))
+        sheets = read_workbook(
+            self.env["crm.funnel.spreadsheet"]._render_xlsx(document)
+        )
+        (text,) = (
+            row[1]
+            for row in sheets["Question"]
+            if len(row) == 2 and str(row[1]).startswith("xx")
+        )
+        self.assertEqual(len(text), 32_767)
+        self.assertTrue(text.endswith("…"))
 
     def test_salesperson_gets_the_own_deals(self):
         sheets = read_workbook(self._make("xlsx", user=self.user_b)[1])
