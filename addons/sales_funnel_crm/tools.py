@@ -1,5 +1,6 @@
 """What models of both addons need, and Odoo has not."""
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
@@ -19,6 +20,22 @@ def name_some(env, names, shown=NAMED):
     if len(names) <= shown:
         return some
     return env._("%(names)s and %(count)s more", names=some, count=len(names) - shown)
+
+
+def ensure_one_record(records):
+    """As ``ensure_one``, for what people and programs call.
+
+    :param records: any recordset
+    :raise UserError: when it is none, or several
+    """
+    if len(records) != 1:
+        raise UserError(
+            records.env._(
+                "This works on one record at a time, and %(count)s were given. Choose "
+                "one.",
+                count=len(records),
+            )
+        )
 
 
 def create_filled_column(cr, table, column, column_type, expression):

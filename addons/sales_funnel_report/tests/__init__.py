@@ -11,6 +11,7 @@ from . import test_funnel_analysis
 from . import test_funnel_report
 from . import test_funnel_view
 from . import test_history_import
+from . import test_history_import_broken
 from . import test_js
 from . import test_order_to_cash
 from . import test_receivables
