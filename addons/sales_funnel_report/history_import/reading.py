@@ -37,7 +37,7 @@ MAX_ROWS = 500_000
 MAX_UNPACKED = 500_000_000
 MAX_STRINGS = 100_000_000
 MAX_LETTERS = 1_000
-# Beyond that, cents are not exact.
+# Beyond that, Odoo does not keep the cents.
 MAX_AMOUNT = 10**13
 YEARS = range(1900, 9999)
 LARGEST_OFFSET = datetime.timedelta(hours=15)
@@ -350,12 +350,7 @@ class _RowReader:
         if any(map(text_of, cells[self.width :])):
             errors.append(RowError(line, "", "too_many_cells"))
         for column, value in text.items():
-            if value in FORMULA_ERRORS:
-                wrong(column, "formula_error")
-            elif NOT_IN_XML.search(value):
-                wrong(column, "control_character")
-            elif len(value) > MAX_LETTERS:
-                wrong(column, "too_long")
+            self._check_text(column, value, wrong)
         if not text["deal"]:
             wrong("deal", "no_deal")
         moment = self._read_moment(cell("date_entered"), wrong)
@@ -388,6 +383,14 @@ class _RowReader:
             amount,
             text["salesperson"],
         )
+
+    def _check_text(self, column, value, wrong):
+        if value in FORMULA_ERRORS:
+            wrong(column, "formula_error")
+        elif NOT_IN_XML.search(value):
+            wrong(column, "control_character")
+        elif len(value) > MAX_LETTERS:
+            wrong(column, "too_long")
 
     def _read_moment(self, value, wrong):
         moment = parse_moment(value, self.locale)

@@ -28,6 +28,7 @@ class CrmLeadStageHistory(models.Model):
     """
 
     _name = "crm.lead.stage.history"
+    _inherit = ["sales.text.export.mixin"]
     _description = "Stage History"
     _order = "lead_id, date_entered, id"
     _rec_name = "stage_name"

@@ -324,7 +324,9 @@ class TestFunnelQuestion(FunnelDocumentCase):
             words = self._describe(long_domain)
             self.assertTrue(words.endswith("…"), words[-100:])
             self.assertLess(len(words), 10_000)
-        self.assertIn("(Salesperson is Ada and Opportunity is Deal 7)", self._describe(domain))
+        self.assertIn(
+            "(Salesperson is Ada and Opportunity is Deal 7)", self._describe(domain)
+        )
         self.assertLess(self.env.cr.sql_log_count - before, 1_500)
 
     def test_filter_of_many_levels_is_cut(self):

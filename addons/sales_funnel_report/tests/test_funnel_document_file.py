@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 import shutil
@@ -135,11 +136,16 @@ class TestFunnelFile(FunnelDocumentCase):
             pictures._render_svg(document),
             pictures._render_drawing(document, 1000, 500),
         ):
-            tree = etree.fromstring(svg.strip().encode(), etree.XMLParser(recover=False))
+            tree = etree.fromstring(
+                svg.strip().encode(), etree.XMLParser(recover=False)
+            )
             texts = " ".join(tree.itertext())
             self.assertIn("New & <b>", texts)
-            self.assertNotRegex(texts, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]")
-        with patch.object(type(pictures), "_render_png", self._fail_to_draw):
+            self.assertNotRegex(
+                texts, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]"
+            )
+        failure = UserError("No picture\x01.")
+        with patch.object(type(pictures), "_render_png", side_effect=failure):
             content = self.env["crm.funnel.spreadsheet"]._render_xlsx(document)
         sheets = read_workbook(content)
         self.assertEqual(sheets["Steps"][1][0], "New & <b>")
@@ -151,10 +157,6 @@ class TestFunnelFile(FunnelDocumentCase):
         body = self.env["crm.funnel.mail"]._render_body(document, "note\x00\ud800")
         self.assertNotRegex(body, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]")
         body.encode()
-
-    @staticmethod
-    def _fail_to_draw(_pictures, _document):
-        raise UserError("No picture\x01.")
 
     def test_text_longer_than_a_cell_is_cut(self):
         document = self._get_document(self.user_all)
@@ -240,6 +242,47 @@ class TestFunnelDownload(HttpCase, FunnelDocumentCase):
         self.assertEqual(self._download("exe").status_code, 404)
 
     @mute_logger("odoo.http")
+    def test_odoo_exports_names_as_text(self):
+        """Odoo itself writes formulas into its workbooks, and takes ``@``, a tab and a
+        return in a CSV file for harmless."""
+        evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain"]
+        with self.at("2026-01-20 09:00:00"):
+            for stage_name in evil:
+                stage = self.env["crm.stage"].create({"name": stage_name})
+                self._deals(stage_id=stage.id, user_id=self.user_all.id)
+        self.env.flush_all()
+        self.user_all.group_ids += self.env.ref("base.group_allow_export")
+        self.authenticate(self.user_all.login, self.user_all.login)
+        for model in ("crm.lead.stage.history", "crm.funnel.analysis"):
+            data = {
+                "model": model,
+                "fields": [{"name": "stage_name", "label": "Stage", "type": "char"}],
+                "ids": [],
+                "domain": [["user_id", "=", self.user_all.id]],
+                "import_compat": False,
+            }
+            for extension in ("csv", "xlsx"):
+                with self.subTest(model=model, extension=extension):
+                    content = self.url_open(
+                        f"/web/export/{extension}",
+                        data={
+                            "data": json.dumps(data),
+                            "csrf_token": Request.csrf_token(self),
+                        },
+                    ).content
+                    if extension == "csv":
+                        rows = csv.reader(io.StringIO(content.decode(), newline=""))
+                        texts = [row[0] for row in rows][1:]
+                    else:
+                        (rows,) = read_workbook(content).values()
+                        texts = [row[0] for row in rows][1:]
+                        # Odoo puts a space in its place
+                        texts = [text.replace("' =", "'\r=") for text in texts]
+                    self.assertEqual(
+                        sorted(texts),
+                        sorted([*(f"'{name}" for name in evil[:-1]), "plain"]),
+                    )
+
     def test_strangers_get_nothing(self):
         new_test_user(self.env, "funnel_portal", groups="base.group_portal")
         self.authenticate("funnel_portal", "funnel_portal")

@@ -110,8 +110,8 @@ class TestBrokenFiles(ImportCase):
             "13 digits at most",
         )
         with self._rolled_back():
-            self._import(self._rows("Desks,New,2026-01-02,,,9999999999999"))
-            self.assertEqual(self._lead("Desks").expected_revenue, 9_999_999_999_999)
+            self._import(self._rows("Desks,New,2026-01-02,,,999999999999.99"))
+            self.assertEqual(self._lead("Desks").expected_revenue, 999_999_999_999.99)
 
     def test_dates_at_the_ends_of_time(self):
         for date in (
@@ -167,16 +167,20 @@ class TestBrokenFiles(ImportCase):
             "entities": self._with_part(
                 content,
                 "xl/sharedStrings.xml",
-                lambda data: b'<!DOCTYPE x [<!ENTITY a "ha">'
-                + BOMB.encode()
-                + b"]>"
-                + data.replace(b"Desks", b"&i;"),
+                lambda data: (
+                    b'<!DOCTYPE x [<!ENTITY a "ha">'
+                    + BOMB.encode()
+                    + b"]>"
+                    + data.replace(b"Desks", b"&i;")
+                ),
             ),
             "a file of the server": self._with_part(
                 content,
                 "xl/sharedStrings.xml",
-                lambda data: b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
-                + data.replace(b"Desks", b"&a;"),
+                lambda data: (
+                    b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+                    + data.replace(b"Desks", b"&a;")
+                ),
             ),
         }
         for name, broken in cases.items():
@@ -186,7 +190,9 @@ class TestBrokenFiles(ImportCase):
     def test_what_unpacks_to_too_much_is_not_unpacked(self):
         content = self._workbook(["Desks", "New", "2026-01-02"])
         for part in ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"):
-            bomb = self._with_part(content, part, lambda data: data + b" " * 600_000_000)
+            bomb = self._with_part(
+                content, part, lambda data: data + b" " * 600_000_000
+            )
             self.assertLess(len(bomb), 1_000_000)
             started = time.monotonic()
             with self.subTest(part), self.assertRaises(reading.FileError) as refusal:
@@ -196,7 +202,9 @@ class TestBrokenFiles(ImportCase):
 
     def test_random_damage(self):
         """A file is read, or it is said that it cannot be."""
-        content = self._workbook(*([f"Deal {n}", "New", "2026-01-02"] for n in range(5)))
+        content = self._workbook(
+            *([f"Deal {n}", "New", "2026-01-02"] for n in range(5))
+        )
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.namelist()
         for seed in range(300):
@@ -268,9 +276,9 @@ class TestDialogsArePrivate(ImportCase):
         stranger = record.with_user(user or self.other_manager)
         stranger.env.invalidate_all()
         calls = {
-            "read": lambda: stranger.read(),
+            "read": stranger.read,
             "write": lambda: stranger.write({"display_name": "Mine"}),
-            "unlink": lambda: stranger.unlink(),
+            "unlink": stranger.unlink,
             **{action: getattr(stranger, action) for action in actions},
         }
         for name, call in calls.items():
@@ -289,8 +297,11 @@ class TestDialogsArePrivate(ImportCase):
         self._assert_private(wizard, "action_check", "action_import")
         self._assert_private(wizard.stage_ids)
         attachment = self.env["ir.attachment"].search(
-            [("res_model", "=", wizard._name), ("res_id", "=", wizard.id)]
-            + [("res_field", "=", "file")]
+            [
+                ("res_model", "=", wizard._name),
+                ("res_id", "=", wizard.id),
+                ("res_field", "=", "file"),
+            ]
         )
         self.assertTrue(attachment)
         with self.assertRaises(AccessError), mute_logger("odoo.models"):

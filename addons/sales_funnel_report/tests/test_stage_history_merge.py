@@ -18,9 +18,7 @@ class TestMergeToTheSecond(FunnelCase):
 
     def setUp(self):
         super().setUp()
-        self.stages = (
-            self.stage_new + self.stage_qualified + self.stage_proposition
-        )
+        self.stages = self.stage_new + self.stage_qualified + self.stage_proposition
 
     def _merge(self, leads):
         """Merge and check all that a merge promises.
