@@ -34,9 +34,7 @@ class TestApi(HttpCase, FunnelCase):
         cls.blocks = BLOCK.findall(DOC.read_text(encoding="utf-8"))
 
     def _find_block(self, language, words):
-        [block] = [
-            text for of, text in self.blocks if of == language and words in text
-        ]
+        [block] = [text for of, text in self.blocks if of == language and words in text]
         return block
 
     def test_json_2(self):

@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 ADDONS = ROOT / "addons"
 SECURITY = ROOT / "docs" / "security.md"
 # A row of the table: the place, and what is done there.
-ROW = re.compile(r"^\| `(sales_funnel_[\w/]+\.py)` \| `([\w.]+)` \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(
+    r"^\| `(sales_funnel_[\w/]+\.py)` \| `([\w.]+)` \| (.+) \|$", re.MULTILINE
+)
 LEAST_WORDS = 4
 
 
@@ -67,7 +69,9 @@ class TestSudo(unittest.TestCase):
         for place, name, number in _find_all_places():
             lines = (ADDONS / place).read_text(encoding="utf-8").splitlines()
             above = "\n".join(lines[max(0, number - 15) : number])
-            self.assertRegex(above, r"# sudo:|with sudo|compute_sudo", f"{place} {name}")
+            self.assertRegex(
+                above, r"# sudo:|with sudo|compute_sudo", f"{place} {name}"
+            )
 
     def test_a_new_place_is_found(self):
         tree = ast.parse("class A:\n def f(self):\n  return self.sudo().x, g(su=True)")

@@ -9,6 +9,7 @@
     "depends": ["digest", "sales_funnel_crm"],
     "data": [
         "security/ir.model.access.csv",
+        "security/transient_security.xml",
         "security/receivable_security.xml",
         "security/crm_funnel_subscription_security.xml",
         "data/crm_funnel_data.xml",

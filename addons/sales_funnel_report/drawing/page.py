@@ -1,5 +1,7 @@
 """Where the parts of the drawing of a document lie, in units of its width."""
 
+import re
+
 WIDTH = 1000
 GAP = 16
 LABEL = 230
@@ -9,6 +11,8 @@ GROUP_LABEL = 0.48
 GROUP_HEAD = 22
 GROUP_ROW = 26
 GROUPS_ABREAST = 4
+# What XML has no way to write: control characters, halves of letters.
+NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def funnel_rows(size, row_height, x=0, y=0, width=WIDTH, label=LABEL, aside=ASIDE):
@@ -130,8 +134,12 @@ def shorten(text, width, size, is_bold=False):
     >>> shorten("Qualified", 100, 12), shorten("Proposition sent by mail", 100, 12)
     ('Qualified', 'Proposition s…')
     """
-    if text_width(text, size, is_bold) <= width:
+    narrowest = text_width("i", size, is_bold)
+    most = max(1, int(width / narrowest) + 2)
+    # more letters than that do not fit, whichever they are
+    if len(text) <= most and text_width(text, size, is_bold) <= width:
         return text
+    text = text[:most]
     length = len(text)
     while length > 1 and text_width(text[:length] + "…", size, is_bold) > width:
         length -= 1
@@ -148,6 +156,15 @@ def text_width(text, size, is_bold=False):
     """
     letters = sum(0.59 if ord(letter) < 0x250 else 0.66 for letter in text)
     return letters * size * (1.15 if is_bold else 1)
+
+
+def printable(text):
+    """A text without what a drawing, a workbook or a mail cannot hold.
+
+    >>> printable("A\\x00 \\x1bdeal\\ud800\\ufffe\\tof\\nours")
+    'A deal\\tof\\nours'
+    """
+    return NOT_IN_XML.sub("", text)
 
 
 def mix(color, share, other="#ffffff"):

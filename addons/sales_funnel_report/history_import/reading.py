@@ -7,15 +7,17 @@ line an error is; hence this one.
 import csv
 import datetime
 import io
-import math
 import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pytz
 from openpyxl.utils.exceptions import InvalidFileException
+
+from ..drawing.page import NOT_IN_XML, printable
 
 COLUMNS = (
     "deal",
@@ -31,6 +33,12 @@ OUTCOMES = ("lost", "on_hold")
 
 MAX_BYTES = 100_000_000
 MAX_ROWS = 500_000
+# Of an XLSX file unpacked: all of it, and its texts, which are held at once.
+MAX_UNPACKED = 500_000_000
+MAX_STRINGS = 100_000_000
+MAX_LETTERS = 1_000
+# Beyond that, Odoo does not keep the cents.
+MAX_AMOUNT = 10**13
 YEARS = range(1900, 9999)
 LARGEST_OFFSET = datetime.timedelta(hours=15)
 
@@ -49,6 +57,24 @@ ISO_MOMENT = re.compile(
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
     r"(?: ?(Z|UTC|[+-]\d\d:?(?:\d\d)?))?)?"
 )
+# What a broken XLSX file makes of the libraries that read it.
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    InvalidFileException,
+    # of either parser
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
+CHUNK = 1_000_000
 PLAIN_AMOUNT = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -56,7 +82,8 @@ class FileError(Exception):
     """The file as a whole cannot be read.
 
     :ivar str reason: one of ``empty``, ``too_big``, ``too_many_rows``,
-        ``unreadable``, ``encoding``, ``missing_columns``, ``repeated_column``
+        ``unreadable``, ``encoding``, ``missing_columns``, ``repeated_column``,
+        ``bad_header``
     :ivar str detail: what it was about, may be empty
     """
 
@@ -190,7 +217,7 @@ def _read_csv(content, known_headers):
             # a quoted cell may go on over several lines
             line = reader.line_num + 1
     except csv.Error as error:
-        raise FileError("unreadable", str(error)) from error
+        raise FileError("unreadable", f"{reader.line_num}: {error}") from error
 
 
 def _decode(content):
@@ -208,8 +235,7 @@ def _read_xlsx(content):
     """Yield row number and cells of the first sheet of an XLSX file."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > 10 * MAX_BYTES:
-                raise FileError("too_big")
+            _check_parts(archive)
         book = openpyxl.load_workbook(
             io.BytesIO(content), read_only=True, data_only=True
         )
@@ -217,15 +243,31 @@ def _read_xlsx(content):
         # some programs write a wrong extent into the sheet
         sheet.reset_dimensions()
         yield from enumerate(sheet.iter_rows(values_only=True), 1)
-    except (
-        zipfile.BadZipFile,
-        InvalidFileException,
-        ParseError,
-        KeyError,
-        IndexError,
-        ValueError,
-    ) as error:
-        raise FileError("unreadable", str(error)) from error
+    except BROKEN as error:
+        raise FileError("unreadable", printable(str(error))[:200]) from error
+
+
+def _check_parts(archive):
+    """Refuse what would unpack to more than a server can hold, before it is read.
+
+    :param zipfile.ZipFile archive: of the XLSX file
+    :raises FileError: for a file that is too big, and for one that defines entities,
+        which no program for spreadsheets does
+    """
+    parts = archive.infolist()
+    strings = [part for part in parts if "sharedstrings" in part.filename.casefold()]
+    if (
+        sum(part.file_size for part in parts) > MAX_UNPACKED
+        or sum(part.file_size for part in strings) > MAX_STRINGS
+    ):
+        raise FileError("too_big")
+    for part in parts:
+        with archive.open(part) as content:
+            end = b""
+            while chunk := content.read(CHUNK):
+                if b"<!DOCTYPE" in end + chunk or b"<!ENTITY" in end + chunk:
+                    raise FileError("unreadable", f"{part.filename}: DOCTYPE")
+                end = chunk[-10:]
 
 
 def _normalize(header):
@@ -252,6 +294,8 @@ def _find_columns(header, locale, table):
     known_headers = _known_headers(locale)
     columns = {}
     for index, cell in enumerate(header):
+        if NOT_IN_XML.search(text_of(cell)) or len(text_of(cell)) > MAX_LETTERS:
+            raise FileError("bad_header", printable(text_of(cell))[:50])
         column = known_headers.get(_normalize(cell))
         if column is None:
             if text_of(cell):
@@ -306,8 +350,7 @@ class _RowReader:
         if any(map(text_of, cells[self.width :])):
             errors.append(RowError(line, "", "too_many_cells"))
         for column, value in text.items():
-            if value in FORMULA_ERRORS:
-                wrong(column, "formula_error")
+            self._check_text(column, value, wrong)
         if not text["deal"]:
             wrong("deal", "no_deal")
         moment = self._read_moment(cell("date_entered"), wrong)
@@ -325,6 +368,8 @@ class _RowReader:
             amount = parse_amount(text["amount"], self.locale)
             if amount is None:
                 wrong("amount", "bad_amount")
+            elif abs(amount) >= MAX_AMOUNT:
+                wrong("amount", "huge_amount")
         self.errors += errors
         if errors:
             return None
@@ -338,6 +383,14 @@ class _RowReader:
             amount,
             text["salesperson"],
         )
+
+    def _check_text(self, column, value, wrong):
+        if value in FORMULA_ERRORS:
+            wrong(column, "formula_error")
+        elif NOT_IN_XML.search(value):
+            wrong(column, "control_character")
+        elif len(value) > MAX_LETTERS:
+            wrong(column, "too_long")
 
     def _read_moment(self, value, wrong):
         moment = parse_moment(value, self.locale)
@@ -421,6 +474,8 @@ def parse_amount(text, locale):
     (1234.5, 20000.0)
     >>> parse_amount("NaN", Locale()), parse_amount("1,5", Locale())
     (None, None)
+    >>> parse_amount("9" * 400, Locale())
+    inf
 
     :param str text: what the cell says
     :rtype: float, None when it is no amount
@@ -435,5 +490,4 @@ def parse_amount(text, locale):
         text = text.replace(locale.decimal_point, ".")
     elif not PLAIN_AMOUNT.fullmatch(text):
         return None
-    amount = float(text)
-    return amount if math.isfinite(amount) else None
+    return float(text)

@@ -1,3 +1,4 @@
+from . import sales_text_export_mixin
 from . import crm_lead_stage_history
 from . import crm_lead_stage_summary
 from . import crm_lead_stage_history_import

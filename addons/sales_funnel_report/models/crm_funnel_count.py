@@ -702,7 +702,7 @@ class CrmFunnelCount(models.AbstractModel):
 
     def _ranks_of(self, question, *step_keys):
         """:return: :meth:`_rank_of` each of the steps that are asked for, ``None`` for
-            a key that is ``None``; ``None`` instead of all when there is no such step
+        a key that is ``None``; ``None`` instead of all when there is no such step
         """
         ranks = [self._rank_of(question, key) for key in step_keys]
         is_known = all(

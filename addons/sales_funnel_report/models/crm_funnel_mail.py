@@ -1,10 +1,12 @@
 import logging
 
+from markupsafe import Markup
+
 from odoo import api, models
 from odoo.exceptions import UserError
 
 from ..drawing import HEX_COLORS
-from ..drawing.page import mix
+from ..drawing.page import mix, printable
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class CrmFunnelMail(models.AbstractModel):
         """
         documents = self.env["crm.funnel.document"]
         currency = document["currency"]
-        return self.env["ir.qweb"]._render(
+        body = self.env["ir.qweb"]._render(
             "sales_funnel_report.funnel_mail",
             {
                 "document": document,
@@ -45,6 +47,7 @@ class CrmFunnelMail(models.AbstractModel):
                 "unsubscribe_url": unsubscribe_url,
             },
         )
+        return Markup(printable(body))
 
     def _tell_missing(self, missing):
         """
@@ -128,7 +131,7 @@ class CrmFunnelMail(models.AbstractModel):
             .sudo()
             .create(
                 {
-                    "subject": subject or document["title"],
+                    "subject": printable(subject or document["title"]),
                     "body_html": self._render_body(
                         document, note, values.get("unsubscribe_url"), missing
                     ),

@@ -1,5 +1,6 @@
 import io
 
+from markupsafe import Markup
 from PIL import Image
 
 from odoo import api, models
@@ -14,6 +15,7 @@ from ..drawing.page import (
     funnel_rows,
     group_cells,
     mix,
+    printable,
     shorten,
     text_width,
 )
@@ -125,7 +127,7 @@ class CrmFunnelPicture(models.AbstractModel):
     def _render(self, document, picture, pixels, is_plain=False):
         height = picture["height"] + picture["head_height"] + 2 * picture["margin"]
         width = WIDTH + 2 * picture["margin"]
-        return self.env["ir.qweb"]._render(
+        svg = self.env["ir.qweb"]._render(
             "sales_funnel_report.funnel_picture",
             {
                 **picture,
@@ -137,6 +139,8 @@ class CrmFunnelPicture(models.AbstractModel):
                 "is_plain": is_plain,
             },
         )
+        # names may have anything in them, and one such letter breaks it all
+        return Markup(printable(svg))
 
     @api.model
     def _render_png(self, document):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
@@ -28,6 +29,10 @@ MOVING_PERIODS = {
 }
 # How many of the values of a condition are named.
 MOST_VALUES = 10
+# How much of a filter is told: conditions, one within the other, letters of a value.
+MOST_CONDITIONS = 100
+MOST_LEVELS = 20
+MOST_LETTERS = 200
 
 
 class CrmFunnelQuestion(models.AbstractModel):
@@ -49,7 +54,9 @@ class CrmFunnelQuestion(models.AbstractModel):
         try:
             if isinstance(question, str):
                 question = json.loads(question or "{}")
-            return {name: question.get(name) for name in ("domain", "options", "measure")}
+            return {
+                name: question.get(name) for name in ("domain", "options", "measure")
+            }
         except (AttributeError, RecursionError, ValueError) as error:
             raise UserError(
                 self.env._(
@@ -213,7 +220,7 @@ class CrmFunnelQuestion(models.AbstractModel):
 
     @api.model
     def _describe_domain(self, domain, model="crm.lead"):
-        """A filter in words.
+        """A filter in words, a very long one in part.
 
         :param domain: of ``model``
         :rtype: str
@@ -221,31 +228,47 @@ class CrmFunnelQuestion(models.AbstractModel):
         domain = Domain(domain or Domain.TRUE)
         if domain.is_true():
             return self.env._("All deals")
-        return self._describe_part(domain, self.env[model])
+        return self._describe_part(domain, self.env[model], _Room(MOST_CONDITIONS))
 
-    def _describe_part(self, part, records):
+    def _describe_part(self, part, records, room):
+        """
+        :param Domain part: of a filter
+        :param records: of the model it is a filter of
+        :param _Room room: what may still be told
+        """
+        if room.levels == MOST_LEVELS or not room.conditions:
+            return "…"
+        room.levels += 1
+        text = self._describe_whole_part(part, records, room)
+        room.levels -= 1
+        return text
+
+    def _describe_whole_part(self, part, records, room):
         if isinstance(part, DomainBool):
             return self.env._("All") if part.value else self.env._("None")
         if isinstance(part, DomainNot):
             return self.env._(
                 "not (%(condition)s)",
-                condition=self._describe_part(part.child, records),
+                condition=self._describe_part(part.child, records, room),
             )
         if isinstance(part, (DomainAnd, DomainOr)):
-            texts = [
-                f"({text})" if isinstance(child, (DomainAnd, DomainOr)) else text
-                for child in part.children
-                for text in [self._describe_part(child, records)]
-            ]
+            texts = []
+            for child in part.children:
+                text = self._describe_part(child, records, room)
+                is_list = isinstance(child, (DomainAnd, DomainOr))
+                texts.append(f"({text})" if is_list and text != "…" else text)
+                if text == "…":
+                    break
             link = (
                 self.env._("and") if isinstance(part, DomainAnd) else self.env._("or")
             )
             return f" {link} ".join(texts)
         if isinstance(part, DomainCondition):
-            return self._describe_condition(part, records)
+            room.conditions -= 1
+            return self._describe_condition(part, records, room)
         return self.env._("a condition of its own")
 
-    def _describe_condition(self, condition, records):
+    def _describe_condition(self, condition, records, room):
         label, field, owner = self._describe_field(records, condition.field_expr)
         operator, value = condition.operator, condition.value
         values = {"field": label}
@@ -253,7 +276,9 @@ class CrmFunnelQuestion(models.AbstractModel):
             values["value"] = (
                 "…"
                 if isinstance(value, (Query, SQL))
-                else self._describe_part(Domain(value), self.env[field.comodel_name])
+                else self._describe_part(
+                    Domain(value), self.env[field.comodel_name], room
+                )
             )
             return self._get_sentence(operator.removesuffix("!"), values)
         is_boolean = field is not None and field.type == "boolean"
@@ -312,9 +337,10 @@ class CrmFunnelQuestion(models.AbstractModel):
         if values is None:
             return "…"
         if field is not None and field.relational:
-            values = self._get_names(field, values)
+            values = self._get_names(field, values[: MOST_VALUES + 1])
         texts = [
-            self._describe_value(one, field, records) for one in values[:MOST_VALUES]
+            _cut(self._describe_value(one, field, records))
+            for one in values[:MOST_VALUES]
         ]
         if len(values) > MOST_VALUES:
             texts.append("…")
@@ -353,6 +379,19 @@ class CrmFunnelQuestion(models.AbstractModel):
         if field is not None and field.relational and isinstance(value, int):
             return f"#{value}"
         return str(value)
+
+
+@dataclass
+class _Room:
+    """What of a filter may still be told: how many conditions; and on which level
+    we are."""
+
+    conditions: int
+    levels: int = 0
+
+
+def _cut(text):
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
 
 
 def _as_list(value):

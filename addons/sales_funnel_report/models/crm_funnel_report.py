@@ -882,7 +882,7 @@ class CrmFunnelReport(models.AbstractModel):
         self, question, deals, groups=None, owner_of_step=False, largest=None
     ):
         """:return: by group, what was counted of its deals; :data:`OTHERS` is the group
-            of those beyond the ``largest``
+        of those beyond the ``largest``
         """
         if largest is None:
             return self._count(question, deals, groups, owner_of_step)

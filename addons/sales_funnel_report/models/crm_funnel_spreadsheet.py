@@ -5,6 +5,8 @@ import xlsxwriter
 from odoo import api, models
 from odoo.exceptions import UserError
 
+from ..drawing.page import printable
+
 # How much the picture is made smaller on the sheet.
 PICTURE_SCALE = 0.45
 WIDTH_OF_NAMES = 28
@@ -46,7 +48,10 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
         sheet = workbook.add_worksheet(self.env._("Question"))
         self._write_question(sheet, formats, document)
         workbook.set_properties(
-            {"title": document["title"], "company": document["company"].name}
+            {
+                "title": printable(document["title"]),
+                "company": printable(document["company"].name),
+            }
         )
         workbook.close()
         return output.getvalue()
@@ -85,7 +90,7 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
         """:return: the number of rows written"""
         self._write_head(sheet, formats, [self.env._("Step")], table["columns"])
         for number, row in enumerate(table["rows"], 1):
-            sheet.write_string(number, 0, row["name"], formats["name"])
+            self._write_text(sheet, number, 0, row["name"], formats["name"])
             self._write_values(
                 sheet, formats, number, 1, table["columns"], row["values"]
             )
@@ -104,8 +109,8 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
                 last = self._write_head(sheet, formats, head, table["columns"])
             for row in table["rows"]:
                 number += 1
-                sheet.write_string(number, 0, group["label"], formats["name"])
-                sheet.write_string(number, 1, row["name"])
+                self._write_text(sheet, number, 0, group["label"], formats["name"])
+                self._write_text(sheet, number, 1, row["name"])
                 self._write_values(
                     sheet, formats, number, 2, table["columns"], row["values"]
                 )
@@ -114,19 +119,19 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
     def _write_question(self, sheet, formats, document):
         sheet.set_column(0, 0, WIDTH_OF_NAMES)
         sheet.set_column(1, 1, 90)
-        sheet.write_string(0, 0, document["title"], formats["name"])
+        self._write_text(sheet, 0, 0, document["title"], formats["name"])
         number = 1
         for label, text in document["facts"]:
-            sheet.write_string(number, 0, label)
-            sheet.write_string(number, 1, text, formats["text"])
+            self._write_text(sheet, number, 0, label)
+            self._write_text(sheet, number, 1, text, formats["text"])
             number += 1
         for warning in document["report"]["warnings"]:
-            sheet.write_string(number, 1, warning, formats["text"])
+            self._write_text(sheet, number, 1, warning, formats["text"])
             number += 1
-        sheet.write_string(number, 1, document["signature"], formats["text"])
+        self._write_text(sheet, number, 1, document["signature"], formats["text"])
         number += 2
         for label, kind, value, _note in document["figures"]:
-            sheet.write_string(number, 0, label)
+            self._write_text(sheet, number, 0, label)
             self._write_value(sheet, number, 1, value, formats[kind])
             number += 1
 
@@ -135,7 +140,7 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
             picture = self.env["crm.funnel.picture"]._render_png(document)
         except UserError as error:
             # the figures are worth having without it
-            sheet.write_string(row, 0, str(error))
+            self._write_text(sheet, row, 0, str(error))
             return
         sheet.insert_image(
             row,
@@ -145,13 +150,20 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
                 "image_data": io.BytesIO(picture),
                 "x_scale": PICTURE_SCALE,
                 "y_scale": PICTURE_SCALE,
-                "description": document["title"],
+                "description": printable(document["title"]),
             },
         )
 
     # ------------------------------------------------------------
     # CELLS
     # ------------------------------------------------------------
+
+    def _write_text(self, sheet, row, column, text, cell_format=None):
+        """Text as people have written it, as far as a cell can hold it."""
+        text = printable(text)
+        if len(text) > sheet.xls_strmax:
+            text = text[: sheet.xls_strmax - 1] + "…"
+        sheet.write_string(row, column, text, cell_format)
 
     def _write_head(self, sheet, formats, names, columns):
         """:return: the number of the last column"""
@@ -165,7 +177,7 @@ class CrmFunnelSpreadsheet(models.AbstractModel):
             else:
                 labels.append(label)
         for column, label in enumerate(labels):
-            sheet.write_string(0, column, label, formats["head"])
+            self._write_text(sheet, 0, column, label, formats["head"])
         sheet.set_column(0, len(names) - 1, WIDTH_OF_NAMES)
         sheet.set_column(len(names), len(labels) - 1, WIDTH_OF_VALUES)
         sheet.freeze_panes(1, len(names))

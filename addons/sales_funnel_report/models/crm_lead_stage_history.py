@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every, sql
 
+from ..history_import.chains import ENDINGS
+
 _logger = logging.getLogger(__name__)
 
 # Each batch reads the chatter as a whole, and no batch should take minutes.
@@ -26,6 +28,7 @@ class CrmLeadStageHistory(models.Model):
     """
 
     _name = "crm.lead.stage.history"
+    _inherit = ["sales.text.export.mixin"]
     _description = "Stage History"
     _order = "lead_id, date_entered, id"
     _rec_name = "stage_name"
@@ -302,7 +305,6 @@ class CrmLeadStageHistory(models.Model):
 
         :rtype: :class:`odoo.tools.SQL`
         """
-        won = SQL("(stage.is_won IS TRUE AND lead.probability >= 100)")
         return SQL(
             """
             SELECT lead.id, lead.stage_id, stage.name AS stage_name,
@@ -312,21 +314,41 @@ class CrmLeadStageHistory(models.Model):
                        SELECT currency_id FROM res_company WHERE id = %(company)s
                    )) AS currency_id,
                    lead.expected_revenue, lead.lost_reason_id,
-                   (lead.active OR %(won)s) AS standing,
-                   CASE WHEN lead.active OR %(won)s THEN NULL
-                        -- a date to come back on says more than a chance of 0
-                        WHEN lead.on_hold_until IS NOT NULL THEN 'on_hold'
-                        -- who is lost has none; NULL is one never computed
-                        WHEN lead.probability = 0 THEN 'lost'
-                        ELSE 'on_hold' END AS ending
+                   %(standing)s AS standing,
+                   %(ending)s AS ending
               FROM crm_lead lead
          LEFT JOIN crm_stage stage ON stage.id = lead.stage_id
          LEFT JOIN res_company company ON company.id = lead.company_id
              WHERE lead.id = ANY(%(lead_ids)s)
             """,
             company=SQL("_company_id"),
-            won=won,
+            standing=self._standing_sql(),
+            ending=self._ending_sql(),
             lead_ids=SQL("_lead_ids"),
+        )
+
+    def _standing_sql(self):
+        """Whether a deal is in a stage, of the tables ``lead`` and ``stage``.
+
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        return SQL(
+            "(lead.active OR (stage.is_won IS TRUE AND lead.probability >= 100))"
+        )
+
+    def _ending_sql(self):
+        """How a deal ended that is in no stage, likewise; NULL for one that is.
+
+        :rtype: :class:`odoo.tools.SQL`
+        """
+        return SQL(
+            """CASE WHEN %s THEN NULL
+                    -- a date to come back on says more than a chance of 0
+                    WHEN lead.on_hold_until IS NOT NULL THEN 'on_hold'
+                    -- who is lost has none; NULL is one never computed
+                    WHEN lead.probability = 0 THEN 'lost'
+                    ELSE 'on_hold' END""",
+            self._standing_sql(),
         )
 
     def _stage_rank_sql(self, alias, id_column="id", prefix=""):
@@ -414,8 +436,9 @@ class CrmLeadStageHistory(models.Model):
         self.env.execute_query(
             SQL(
                 """
-                WITH plan (id, date_entered, date_exited, exit_kind, next_stage_id)
-                  AS (VALUES %(stays)s),
+                WITH plan (
+                    place, id, date_entered, date_exited, exit_kind, next_stage_id
+                ) AS (VALUES %(stays)s),
                 replaced AS (
                     DELETE FROM crm_lead_stage_history
                      WHERE lead_id = %(survivor)s
@@ -439,14 +462,20 @@ class CrmLeadStageHistory(models.Model):
                        plan.date_entered::timestamp, plan.date_exited::timestamp,
                        plan.exit_kind::varchar, plan.next_stage_id::int, stay.user_id,
                        stay.team_id, stay.company_id, stay.currency_id,
-                       stay.expected_revenue, stay.lost_reason_id, stay.origin
+                       stay.expected_revenue,
+                       CASE WHEN plan.exit_kind = 'lost'
+                            THEN stay.lost_reason_id END,
+                       stay.origin
                   FROM crm_lead_stage_history stay
                   JOIN plan ON plan.id = stay.id
                  -- the old chain is gone before the new one is written
                  WHERE (SELECT COUNT(*) FROM replaced) >= 0
-              ORDER BY plan.date_entered::timestamp, stay.id
+              -- not by time: two stays may begin in the same second
+              ORDER BY plan.place
                 """,
-                stays=SQL(", ").join(map(tuple, stays)),
+                stays=SQL(", ").join(
+                    (place, *stay) for place, stay in enumerate(stays)
+                ),
                 survivor=survivor.id,
                 merged=merged._ids,
                 now=self.env.cr.now().replace(microsecond=0),
@@ -492,7 +521,8 @@ class CrmLeadStageHistory(models.Model):
         if prelude:
             before, first = prelude[-1], self[0]
             last = chain[len(prelude) - 1]
-            if last[2] is None or last[2] > first.date_entered:
+            # it had not ended by then, or it went on to a stay that is left out
+            if last[3] not in ENDINGS or last[2] > first.date_entered:
                 if before.stage_ref == first.stage_ref:
                     chain[len(prelude)][1] = last[1]
                     del chain[len(prelude) - 1]
@@ -606,7 +636,8 @@ class CrmLeadStageHistory(models.Model):
 
         Each message that tracked something is an event; before the first one
         stands the creation, after the last one the state of today. The values
-        between two events are those of the earlier one.
+        between two events are those of the earlier one. How a deal that is in no
+        stage ended at last, and why, is what the deal itself says today.
 
         :rtype: :class:`odoo.tools.SQL`
         """
@@ -618,6 +649,7 @@ class CrmLeadStageHistory(models.Model):
             "owner": ("user_id", "integer", "lead.user_id"),
             "team": ("team_id", "integer", "lead.team_id"),
             "revenue": ("expected_revenue", "float", "lead.expected_revenue"),
+            "reason": ("lost_reason_id", "integer", "lead.lost_reason_id"),
         }
         told, first, today, filled_group, filled = [], [], [], [], []
         for column, (fname, kind, now_sql) in tracked.items():
@@ -643,6 +675,8 @@ class CrmLeadStageHistory(models.Model):
             unknown = {
                 # archived without a word of it: it was alive before
                 "alive": SQL("1"),
+                # given without a word of it: not while it was another ending
+                "reason": SQL("0"),
                 # moved without a word of it: it began where the pipeline does
                 "stage": SQL(
                     """CASE WHEN %s THEN (
@@ -689,12 +723,11 @@ class CrmLeadStageHistory(models.Model):
                 SELECT message.res_id AS lead_id,
                        MIN(value.create_date) AS moment,
                        MIN(value.id) AS rank,
-                       -- lost and not just archived: it says so, or why
-                       BOOL_OR(value.field_id = %(won_status)s
-                               OR value.field_id = %(lost_reason)s
-                               AND value.new_value_integer > 0) AS lost,
-                       MAX(value.new_value_integer)
-                       FILTER (WHERE value.field_id = %(lost_reason)s) AS reason,
+                       -- lost and not just archived
+                       BOOL_OR(value.new_value_char <> ALL(%(not_lost)s))
+                       FILTER (WHERE value.field_id = %(won_status)s) AS lost,
+                       BOOL_OR(value.old_value_char <> ALL(%(not_lost)s))
+                       FILTER (WHERE value.field_id = %(won_status)s) AS first_lost,
                        %(told)s
                   FROM mail_message message
                   JOIN mail_tracking_value value
@@ -721,20 +754,23 @@ class CrmLeadStageHistory(models.Model):
               GROUP BY known.id
             ),
             event AS (
-                SELECT lead_id, moment, rank::bigint, lost, reason, %(columns)s,
-                       'tracking' AS origin
+                SELECT lead_id, moment, rank::bigint, lost, NULL::bool AS standing,
+                       %(columns)s, 'tracking' AS origin
                   FROM told
              UNION ALL
                 SELECT lead.id,
                        LEAST(MAX(lead.create_date), MIN(told.moment)),
-                       -1, FALSE, NULL, %(first)s, 'inferred'
+                       -1,
+                       (ARRAY_AGG(told.first_lost ORDER BY told.moment, told.rank)
+                       FILTER (WHERE told.first_lost IS NOT NULL))[1],
+                       NULL, %(first)s, 'inferred'
                   FROM crm_lead lead
              LEFT JOIN told ON told.lead_id = lead.id
                  WHERE lead.id = ANY(%(lead_ids)s)
               GROUP BY lead.id
              UNION ALL
                 SELECT lead.id, lead.date_last_stage_update, %(last_rank)s - 1,
-                       FALSE, NULL, %(last_move)s, 'inferred'
+                       NULL, NULL, %(last_move)s, 'inferred'
                   FROM crm_lead lead
                  WHERE lead.id = ANY(%(lead_ids)s)
                    AND %(moved)s
@@ -749,37 +785,57 @@ class CrmLeadStageHistory(models.Model):
                            lead.create_date
                        ),
                        %(last_rank)s,
-                       lead.probability = 0 AND lead.on_hold_until IS NULL,
-                       lead.lost_reason_id,
-                       %(today)s, 'inferred'
+                       %(ending)s IS NOT DISTINCT FROM 'lost',
+                       %(standing)s, %(today)s, 'inferred'
                   FROM crm_lead lead
+             LEFT JOIN crm_stage stage ON stage.id = lead.stage_id
              LEFT JOIN told ON told.lead_id = lead.id
                  WHERE lead.id = ANY(%(lead_ids)s)
-              GROUP BY lead.id
+              GROUP BY lead.id, stage.id
             ),
-            grouped AS (
-                SELECT lead_id, moment, rank, lost, reason, origin, %(columns)s,
-                       %(filled_group)s
+            numbered AS (
+                SELECT event.*,
+                       ROW_NUMBER() OVER (PARTITION BY lead_id
+                                          ORDER BY moment, rank) AS place,
+                       CASE WHEN alive = 1 THEN 0
+                            WHEN lost IS NOT NULL THEN lost::int
+                            -- Odoo has not always tracked it: the reason tells
+                            WHEN alive = 0 AND reason > 0 THEN 1 END AS lost_told
                   FROM event
             ),
+            grouped AS (
+                SELECT lead_id, moment, rank, standing, origin, %(columns)s,
+                       -- what was told last
+                       MAX(place * 2 + lost_told) OVER (PARTITION BY lead_id
+                       ORDER BY moment, rank) %% 2 = 1 AS lost,
+                       %(filled_group)s
+                  FROM numbered
+            ),
             filled AS (
-                SELECT lead_id, DATE_TRUNC('second', moment) AS moment, rank, lost,
-                       reason, origin, %(filled)s
+                SELECT lead_id, DATE_TRUNC('second', moment) AS moment, rank,
+                       standing AS standing_today, lost, origin, %(filled)s
                   FROM grouped
             ),
             state AS (
-                SELECT filled.*, stage.is_won, stage.sequence, stage.name,
-                       (filled.alive = 1 OR stage.is_won IS TRUE) AS standing,
-                       CASE WHEN filled.alive = 1 OR stage.is_won IS TRUE THEN NULL
+                SELECT filled.*, known.standing,
+                       CASE WHEN known.standing THEN NULL
                             WHEN filled.lost THEN 'lost'
                             ELSE 'on_hold' END AS ending
                   FROM filled
              LEFT JOIN crm_stage stage ON stage.id = filled.stage
+            CROSS JOIN LATERAL (
+                       SELECT COALESCE(
+                           filled.standing_today,
+                           filled.alive = 1 OR stage.is_won IS TRUE
+                       ) AS standing
+                       ) known
             ),
             compared AS (
                 SELECT state.*,
                        LAG(standing) OVER chain AS was_standing,
-                       LAG(stage) OVER chain AS last_stage
+                       LAG(stage) OVER chain AS last_stage,
+                       LAG(ending) OVER chain AS last_ending,
+                       LAG(reason) OVER chain AS last_reason
                   FROM state
                 WINDOW chain AS (PARTITION BY lead_id ORDER BY moment, rank)
             ),
@@ -790,12 +846,29 @@ class CrmLeadStageHistory(models.Model):
                        LEAD(ending) OVER chain AS next_ending,
                        LEAD(stage) OVER chain AS next_stage,
                        LEAD(team) OVER chain AS next_team,
-                       LEAD(reason) OVER chain AS next_reason
+                       -- an ending may get another reason until the deal comes back
+                       LEAD(last_reason) OVER chain AS next_last_reason,
+                       LEAD(last_reason, 2) OVER chain AS following_last_reason,
+                       LEAD(rank, 2) OVER chain AS following_rank
                   FROM compared
                  WHERE was_standing IS NULL
                     OR standing <> was_standing
                     OR standing AND stage <> last_stage
+                    -- when it ended otherwise untold, nobody knows
+                    OR ending <> last_ending AND standing_today IS NULL
                 WINDOW chain AS (PARTITION BY lead_id ORDER BY moment, rank)
+            ),
+            stay AS (
+                SELECT change.*,
+                       CASE WHEN standing THEN next_moment ELSE moment END AS exited,
+                       CASE WHEN standing THEN following_last_reason
+                            ELSE next_last_reason END AS exit_reason,
+                       CASE WHEN standing THEN next_ending ELSE ending END AS exited_as,
+                       CASE WHEN standing THEN following_rank IS NULL
+                            ELSE next_moment IS NULL END AS is_last
+                  FROM change
+                 -- an ending that is none of a stay before has one of no length
+                 WHERE standing OR was_standing IS NOT TRUE
             ),
             written AS (
                 INSERT INTO crm_lead_stage_history (
@@ -804,42 +877,54 @@ class CrmLeadStageHistory(models.Model):
                     user_id, team_id, company_id, currency_id, expected_revenue,
                     lost_reason_id, origin
                 )
-                SELECT change.lead_id, stage.id, NULLIF(change.stage, 0),
-                       COALESCE(stage.name, removed_stage.name),
-                       COALESCE(stage.sequence, 0),
-                       stage.is_won, change.moment, change.next_moment,
-                       -- a removed stage is taken to have been a step forward
-                       CASE WHEN change.next_standing AND change.next_stage > 0
-                                 AND entered.id IS NULL THEN 'advanced'
-                            WHEN change.next_standing THEN %(move_kind)s
-                            ELSE change.next_ending END,
-                       CASE WHEN change.next_standing THEN entered.id END,
+                SELECT stay.lead_id, entered.id, NULLIF(stay.stage, 0),
+                       COALESCE(entered.name, removed_stage.name),
+                       COALESCE(entered.sequence, 0),
+                       entered.is_won, stay.moment, stay.exited, exit.kind,
+                       CASE WHEN exit.is_move THEN next_stage.id END,
                        owner.id, team.id, lead.company_id,
-                       COALESCE(company.currency_id, %(currency)s), change.revenue,
-                       CASE WHEN change.next_ending = 'lost' THEN reason.id END,
-                       change.origin
-                  FROM change
-                  JOIN crm_lead lead ON lead.id = change.lead_id
-             LEFT JOIN crm_stage stage ON stage.id = change.stage
-             LEFT JOIN removed_stage ON removed_stage.id = change.stage
-             LEFT JOIN crm_stage entered ON entered.id = change.next_stage
-             LEFT JOIN res_users owner ON owner.id = change.owner
-             LEFT JOIN crm_team team ON team.id = change.team
+                       COALESCE(company.currency_id, %(currency)s), stay.revenue,
+                       CASE WHEN exit.kind IS DISTINCT FROM 'lost' THEN NULL
+                            WHEN stay.is_last THEN lead.lost_reason_id
+                            ELSE reason.id END,
+                       stay.origin
+                  FROM stay
+                  JOIN crm_lead lead ON lead.id = stay.lead_id
+             LEFT JOIN crm_stage stage ON stage.id = lead.stage_id
+             LEFT JOIN crm_stage entered ON entered.id = stay.stage
+             LEFT JOIN removed_stage ON removed_stage.id = stay.stage
+             LEFT JOIN crm_stage next_stage ON next_stage.id = stay.next_stage
+             LEFT JOIN res_users owner ON owner.id = stay.owner
+             LEFT JOIN crm_team team ON team.id = stay.team
              LEFT JOIN res_company company ON company.id = lead.company_id
-             LEFT JOIN crm_lost_reason reason ON reason.id = change.next_reason
-                 WHERE change.standing
-              ORDER BY change.lead_id, change.moment, change.rank
+             LEFT JOIN crm_lost_reason reason ON reason.id = stay.exit_reason
+            CROSS JOIN LATERAL (
+                       SELECT stay.standing AND stay.next_standing AS is_move,
+                              CASE
+                              WHEN NOT stay.standing OR NOT stay.next_standing
+                                  THEN COALESCE(
+                                      CASE WHEN stay.is_last THEN %(ending)s END,
+                                      stay.exited_as
+                                  )
+                              -- a removed stage is taken to have been a step forward
+                              WHEN stay.next_stage > 0 AND next_stage.id IS NULL
+                                  THEN 'advanced'
+                              WHEN stay.next_standing THEN %(move_kind)s
+                              END AS kind
+                       ) exit
+              ORDER BY stay.lead_id, stay.moment, stay.rank
              RETURNING id
             )
             SELECT COUNT(*) FROM written
             """,
             won_status=fields_get("crm.lead", "won_status").id,
-            lost_reason=fields_get("crm.lead", "lost_reason_id").id,
+            not_lost=self._get_words_of_not_lost(),
+            standing=self._standing_sql(),
+            ending=self._ending_sql(),
             field_ids=[
                 fields_get("crm.lead", fname).id
                 for fname in (
                     "won_status",
-                    "lost_reason_id",
                     *(fname for fname, _kind, _now in tracked.values()),
                 )
             ],
@@ -859,9 +944,29 @@ class CrmLeadStageHistory(models.Model):
             stage_field=fields_get("crm.lead", "stage_id").id,
             currency=self.env.company.currency_id.id,
             move_kind=self._move_kind_sql(
-                "stage",
-                self._stage_rank_sql("entered"),
+                "entered",
+                self._stage_rank_sql("next_stage"),
                 SQL("team.id"),
-                SQL("NULLIF(change.next_team, 0)"),
+                SQL("NULLIF(stay.next_team, 0)"),
             ),
         )
+
+    def _get_words_of_not_lost(self):
+        """The chatter keeps how a deal stands in words, in the language of whoever
+        changed it.
+
+        :return: list of what says in any language that a deal is not lost
+        """
+        status = self.env["ir.model.fields"]._get("crm.lead", "won_status")
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT word.value
+                  FROM ir_model_fields_selection selection
+            CROSS JOIN JSONB_EACH_TEXT(selection.name) AS word
+                 WHERE selection.field_id = %s AND selection.value <> 'lost'
+                """,
+                status.id,
+            )
+        )
+        return ["", *(word for (word,) in rows)]

@@ -18,9 +18,7 @@ class ResPartner(models.Model):
     def _auto_init(self):
         if not column_exists(self.env.cr, self._table, "date_address_changed"):
             # nobody knows it of the contacts that are there already
-            create_column(
-                self.env.cr, self._table, "date_address_changed", "timestamp"
-            )
+            create_column(self.env.cr, self._table, "date_address_changed", "timestamp")
         return super()._auto_init()
 
     # one that is put below another company, or made its contact for invoices, gets mail

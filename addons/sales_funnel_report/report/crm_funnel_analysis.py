@@ -12,6 +12,7 @@ class CrmFunnelAnalysis(models.Model):
     """
 
     _name = "crm.funnel.analysis"
+    _inherit = ["sales.text.export.mixin"]
     _description = "Funnel Analysis"
     _inherits = {"crm.lead": "lead_id"}
     _auto = False

@@ -16,6 +16,7 @@ class SalesAsOfMixin(models.AbstractModel):
     """
 
     _name = "sales.as.of.mixin"
+    _inherit = ["sales.text.export.mixin"]
     _description = "Report as of a Day"
 
     # ------------------------------------------------------------

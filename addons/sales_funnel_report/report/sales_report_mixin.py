@@ -9,6 +9,7 @@ class SalesReportMixin(models.AbstractModel):
     read through its own record rules, and money is in one currency."""
 
     _name = "sales.report.mixin"
+    _inherit = ["sales.text.export.mixin"]
     _description = "Report on Sales Documents"
 
     @api.model

@@ -13,6 +13,7 @@ from . import test_funnel_refusals
 from . import test_funnel_report
 from . import test_funnel_view
 from . import test_history_import
+from . import test_history_import_broken
 from . import test_js
 from . import test_order_to_cash
 from . import test_receivables
@@ -24,7 +25,9 @@ from . import test_paid_in_funnel
 from . import test_stage_history
 from . import test_stage_history_access
 from . import test_stage_history_concurrency
+from . import test_stage_history_merge
 from . import test_stage_history_queries
+from . import test_stage_history_take_over
 from . import test_stage_summary
 from . import test_sales_pace
 from . import test_sales_risk

@@ -312,6 +312,42 @@ class TestFunnelQuestion(FunnelDocumentCase):
             f"Company is #{secret.id}",
         )
 
+    def test_filter_of_thousands_of_conditions_is_cut(self):
+        """And costs no more than what is shown of it."""
+        conditions = [("user_id", "=", self.user_a.id)] * 5_000
+        domain = Domain.OR(
+            [("user_id", "=", self.user_a.id), ("name", "=", f"Deal {number}")]
+            for number in range(5_000)
+        )
+        before = self.env.cr.sql_log_count
+        for long_domain in (domain, conditions):
+            words = self._describe(long_domain)
+            self.assertTrue(words.endswith("…"), words[-100:])
+            self.assertLess(len(words), 10_000)
+        self.assertIn(
+            "(Salesperson is Ada and Opportunity is Deal 7)", self._describe(domain)
+        )
+        self.assertLess(self.env.cr.sql_log_count - before, 1_500)
+
+    def test_filter_of_many_levels_is_cut(self):
+        name = Domain("name", "=", "x")
+        domain = name
+        for level in range(2_000):
+            domain = domain & name if level % 2 else domain | name
+        of_others = name
+        for _level in range(100):
+            of_others = Domain("create_uid", "any", of_others) & name
+        for deep in (domain, of_others):
+            words = self._describe(deep)
+            self.assertIn("…", words)
+            self.assertLess(len(words), 10_000)
+
+    def test_long_values_of_a_filter_are_cut(self):
+        self.assertEqual(
+            self._describe([("name", "ilike", "x" * 60_000)]),
+            f"Opportunity contains {'x' * 200}…",
+        )
+
     def test_filter_of_another_kind_is_no_error(self):
         query = self.Lead._search([])
         domain = Domain("id", "in", query) & Domain("name", "=", "x")

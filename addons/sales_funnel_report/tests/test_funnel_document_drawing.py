@@ -1,4 +1,7 @@
 import doctest
+import time
+from random import Random
+from unittest.mock import patch
 
 from odoo.tests import BaseCase, tagged
 
@@ -29,6 +32,47 @@ class TestDrawing(BaseCase):
             result = doctest.testmod(module)
             self.assertGreater(result.attempted, 0, module.__name__)
             self.assertFalse(result.failed, module.__name__)
+
+    def _shorten_letter_by_letter(self, text, width, size, is_bold):
+        if page.text_width(text, size, is_bold) <= width:
+            return text
+        length = len(text)
+        while (
+            length > 1 and page.text_width(text[:length] + "…", size, is_bold) > width
+        ):
+            length -= 1
+        return text[:length].rstrip() + "…"
+
+    def test_shortened_as_if_tried_letter_by_letter(self):
+        random = Random(1)
+        for _try in range(500):
+            text = "".join(random.choices("Wo n\u0412ж中", k=random.randint(0, 80)))
+            arguments = (
+                text,
+                random.choice((-5, 0, 3, 20, 100, 250.5)),
+                random.choice((8, 10.5, 18)),
+                random.random() < 0.5,
+            )
+            with self.subTest(arguments=arguments):
+                self.assertEqual(
+                    page.shorten(*arguments),
+                    self._shorten_letter_by_letter(*arguments),
+                )
+
+    def test_shortening_looks_at_no_more_than_may_fit(self):
+        looked_at = []
+        text_width = page.text_width
+
+        def count(text, *arguments):
+            looked_at.append(len(text))
+            return text_width(text, *arguments)
+
+        started = time.monotonic()
+        with patch.object(page, "text_width", count):
+            text = page.shorten("x" * 1_000_000, page.WIDTH, 11)
+        self.assertLess(len(text), 160)
+        self.assertLess(sum(looked_at), 100_000)
+        self.assertLess(time.monotonic() - started, 5)
 
     def test_sample_has_every_measure_of_its_lens(self):
         for lens, measures in report.MEASURES.items():

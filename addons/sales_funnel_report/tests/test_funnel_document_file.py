@@ -1,3 +1,4 @@
+import csv
 import html
 import io
 import json
@@ -10,6 +11,7 @@ from lxml import etree
 from PIL import Image
 
 import odoo.modules.module
+from odoo.exceptions import UserError
 from odoo.http import Request
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -118,6 +120,58 @@ class TestFunnelFile(FunnelDocumentCase):
             self.assertNotIn(
                 "hyperlink", archive.read("xl/worksheets/sheet1.xml").decode()
             )
+
+    def test_control_characters_break_no_file(self):
+        """Nor do halves of letters, which a filter may have in it."""
+        self.stage_new.name = "New\x01\x0b\x1f\ufffe & <b>"
+        self.user_a.name = "Ada\x08\x1b"
+        self.lost_reason.name = "Too\x02 expensive"
+        documents = self.env["crm.funnel.document"].with_user(self.user_all)
+        document = documents._get_document(
+            [("user_id.name", "not in", ["x"])], {**JANUARY, "groupby": "user_id"}
+        )
+        document["facts"].append(("Half\ud800", "a letter\udfff\x00"))
+        document["title"] = "Funnel\x0c\ud800"
+        pictures = self.env["crm.funnel.picture"]
+        for svg in (
+            pictures._render_svg(document),
+            pictures._render_drawing(document, 1000, 500),
+        ):
+            tree = etree.fromstring(
+                svg.strip().encode(), etree.XMLParser(recover=False)
+            )
+            texts = " ".join(tree.itertext())
+            self.assertIn("New & <b>", texts)
+            self.assertNotRegex(
+                texts, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]"
+            )
+        failure = UserError("No picture\x01.")
+        with patch.object(type(pictures), "_render_png", side_effect=failure):
+            content = self.env["crm.funnel.spreadsheet"]._render_xlsx(document)
+        sheets = read_workbook(content)
+        self.assertEqual(sheets["Steps"][1][0], "New & <b>")
+        self.assertIn(["Half", "a letter"], sheets["Question"])
+        with ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                if name.endswith((".xml", ".rels")):
+                    etree.fromstring(archive.read(name))
+        body = self.env["crm.funnel.mail"]._render_body(document, "note\x00\ud800")
+        self.assertNotRegex(body, "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\ud800-\udfff]")
+        body.encode()
+
+    def test_text_longer_than_a_cell_is_cut(self):
+        document = self._get_document(self.user_all)
+        document["facts"].append(("Filter", "x" * 60_000))
+        sheets = read_workbook(
+            self.env["crm.funnel.spreadsheet"]._render_xlsx(document)
+        )
+        (text,) = (
+            row[1]
+            for row in sheets["Question"]
+            if len(row) == 2 and str(row[1]).startswith("xx")
+        )
+        self.assertEqual(len(text), 32_767)
+        self.assertTrue(text.endswith("…"))
 
     def test_salesperson_gets_the_own_deals(self):
         sheets = read_workbook(self._make("xlsx", user=self.user_b)[1])
@@ -260,6 +314,47 @@ class TestFunnelDownload(HttpCase, FunnelDocumentCase):
             self.assertIn(response.status_code, (404, 405), method)
 
     @mute_logger("odoo.http")
+    def test_odoo_exports_names_as_text(self):
+        """Odoo itself writes formulas into its workbooks, and takes ``@``, a tab and a
+        return in a CSV file for harmless."""
+        evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain"]
+        with self.at("2026-01-20 09:00:00"):
+            for stage_name in evil:
+                stage = self.env["crm.stage"].create({"name": stage_name})
+                self._deals(stage_id=stage.id, user_id=self.user_all.id)
+        self.env.flush_all()
+        self.user_all.group_ids += self.env.ref("base.group_allow_export")
+        self.authenticate(self.user_all.login, self.user_all.login)
+        for model in ("crm.lead.stage.history", "crm.funnel.analysis"):
+            data = {
+                "model": model,
+                "fields": [{"name": "stage_name", "label": "Stage", "type": "char"}],
+                "ids": [],
+                "domain": [["user_id", "=", self.user_all.id]],
+                "import_compat": False,
+            }
+            for extension in ("csv", "xlsx"):
+                with self.subTest(model=model, extension=extension):
+                    content = self.url_open(
+                        f"/web/export/{extension}",
+                        data={
+                            "data": json.dumps(data),
+                            "csrf_token": Request.csrf_token(self),
+                        },
+                    ).content
+                    if extension == "csv":
+                        rows = csv.reader(io.StringIO(content.decode(), newline=""))
+                        texts = [row[0] for row in rows][1:]
+                    else:
+                        (rows,) = read_workbook(content).values()
+                        texts = [row[0] for row in rows][1:]
+                        # Odoo puts a space in its place
+                        texts = [text.replace("' =", "'\r=") for text in texts]
+                    self.assertEqual(
+                        sorted(texts),
+                        sorted([*(f"'{name}" for name in evil[:-1]), "plain"]),
+                    )
+
     def test_strangers_get_nothing(self):
         new_test_user(self.env, "funnel_portal", groups="base.group_portal")
         self.authenticate("funnel_portal", "funnel_portal")

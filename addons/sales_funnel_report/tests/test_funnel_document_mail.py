@@ -375,13 +375,17 @@ class TestFunnelSubscription(FunnelMailCase):
             lambda: subscriptions.with_user(self.user_manager).create(
                 {"name": "In Ben's name", "user_id": self.user_b.id}
             ),
-            lambda: subscriptions.with_user(self.user_manager)
-            .with_context(default_user_id=self.user_b.id)
-            .create({"name": "In Ben's name"}),
+            lambda: (
+                subscriptions.with_user(self.user_manager)
+                .with_context(default_user_id=self.user_b.id)
+                .create({"name": "In Ben's name"})
+            ),
         ):
             with self.assertRaisesRegex(UserError, "in the name of its owner"):
                 attempt()
-        own.with_user(self.user_manager).write({"name": "Ours", "user_id": own.user_id.id})
+        own.with_user(self.user_manager).write(
+            {"name": "Ours", "user_id": own.user_id.id}
+        )
         own.with_user(self.user_manager).user_id = self.user_manager
         self.assertEqual(own.user_id, self.user_manager)
         self.assertEqual(own.with_user(self.user_a).sudo().copy().user_id, self.user_a)
@@ -399,7 +403,9 @@ class TestFunnelSubscription(FunnelMailCase):
         )
         with self.at("2026-01-20 12:00:00"):
             own = self._subscribe(
-                user=self.user_a, receivers=self.user_a + self.user_b, period="this_month"
+                user=self.user_a,
+                receivers=self.user_a + self.user_b,
+                period="this_month",
             )
             self.env.invalidate_all()
             own.with_user(self.user_a).action_send_now()

@@ -170,7 +170,9 @@ class TestFunnelLimits(FunnelCase):
             ):
                 report = self._ask(groupby=groupby)
                 self.assertNotIn("others", [g["value"] for g in report["groups"]])
-                self.assertFalse(report["warnings"] and "largest" in report["warnings"][0])
+                self.assertFalse(
+                    report["warnings"] and "largest" in report["warnings"][0]
+                )
 
     def test_two_hundred(self):
         with self.at("2026-05-01 08:00:00"):
@@ -181,7 +183,9 @@ class TestFunnelLimits(FunnelCase):
                 ]
             )
         with patch.object(crm_funnel_report, "MOST_GROUPS", 200):
-            report = self.Lead.get_funnel_view([], {**YEAR, "groupby": "name"})["report"]
+            report = self.Lead.get_funnel_view([], {**YEAR, "groupby": "name"})[
+                "report"
+            ]
             self.assertEqual(len(report["groups"]), 201)
             others = report["groups"][-1]
             self.assertEqual(others["series"]["size"], 236 - 200)
@@ -233,7 +237,10 @@ class TestFunnelLimits(FunnelCase):
     def test_most_steps_can_be_asked(self):
         count = self.env["crm.stage"].search_count([("team_ids", "=", False)])
         self.env["crm.stage"].create(
-            [{"name": f"Stage {n}"} for n in range(crm_funnel_report.MOST_STEPS - count)]
+            [
+                {"name": f"Stage {n}"}
+                for n in range(crm_funnel_report.MOST_STEPS - count)
+            ]
         )
         for (lens, rule), groupby in product(LENSES, (None, "stage_user_id")):
             with self.subTest(lens=lens, rule=rule, groupby=groupby):

@@ -206,7 +206,9 @@ class TestReceivablesAccess(ReceivablesCase):
         [(_customer, _company, _recipient, receivables)] = plan["to_remind"]
         self.assertNotIn(self.of_b.id, receivables.move_id.ids)
         self.assertFalse(
-            self._rows("2026-02-20", self.of_b).filtered_domain([("id", "in", rows.ids)])
+            self._rows("2026-02-20", self.of_b).filtered_domain(
+                [("id", "in", rows.ids)]
+            )
         )
 
     def test_open_invoice(self):
@@ -433,8 +435,8 @@ class TestReceivableReminders(ReceivablesCase):
         template = self.template.copy(
             {
                 "name": "Nosy",
-                "body_html": "<t t-set=\"found\" t-value=\"object.env['account.payment']"
-                f".browse({payment.id}).amount\"/><p t-out=\"found\"/>",
+                "body_html": '<t t-set="found" t-value="object.env[\'account.payment\']'
+                f'.browse({payment.id}).amount"/><p t-out="found"/>',
             }
         )
         with self.at("2026-03-11"):

@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 
 import pytz
 
@@ -9,8 +10,9 @@ from odoo.fields import Domain
 from odoo.tools import SQL, clean_context, split_every
 
 from odoo.addons.base.models.res_partner import _tz_get
-from odoo.addons.sales_funnel_crm.tools import name_some
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record, name_some
 
+from ..drawing.page import printable
 from ..history_import import reading
 from ..history_import.chains import ENDINGS
 from .stage_history_import_plan import ImportPlan
@@ -18,6 +20,7 @@ from .stage_history_import_plan import ImportPlan
 CREATE_BATCH = 1_000
 ERRORS_SHOWN = 100
 NAMES_SHOWN = 20
+LETTERS_SHOWN = 100
 # Odoo takes an archived deal without any probability for a lost one
 LEAST_PROBABILITY = 0.01
 
@@ -75,6 +78,33 @@ class CrmLeadStageHistoryImport(models.TransientModel):
     create_lost_reasons = fields.Boolean(string="Create these lost reasons")
     skip_salespeople = fields.Boolean(string="Leave unknown salespeople empty")
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_file(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._check_file(vals)
+        return super().write(vals)
+
+    def _check_file(self, vals):
+        """
+        :raises UserError: when the content of the file is not what browsers send
+        """
+        content = vals.get("file") or b""
+        try:
+            if isinstance(content, str):
+                content = content.encode("ascii")
+            base64.b64decode(re.sub(rb"\s", b"", content), validate=True)
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                self.env._(
+                    "The content of the file has not arrived as base64. Choose the "
+                    "file again."
+                )
+            ) from error
+
     @api.onchange("file", "tz")
     def _onchange_file(self):
         self.state = "draft"
@@ -89,7 +119,7 @@ class CrmLeadStageHistoryImport(models.TransientModel):
         :return: action that shows the wizard again
         :raises UserError: when the file cannot be read at all
         """
-        self.ensure_one()
+        ensure_one_record(self)
         options = dict.fromkeys(
             ("stages", "deals", "lost_reasons", "salespeople"), True
         )
@@ -118,11 +148,13 @@ class CrmLeadStageHistoryImport(models.TransientModel):
         return self._show()
 
     def _read_table(self):
-        if not self.file:
+        # not its size, which a client may ask for in place of it
+        content = self.with_context(bin_size=False, bin_size_file=False).file
+        if not content:
             raise UserError(self.env._("Choose a file to import first."))
         try:
             return reading.read(
-                base64.b64decode(self.file), self._locale(), self.env.cr.now()
+                base64.b64decode(content), self._locale(), self.env.cr.now()
             )
         except reading.FileError as error:
             raise UserError(self._file_error_text(error)) from error
@@ -206,6 +238,11 @@ class CrmLeadStageHistoryImport(models.TransientModel):
                 "and salesperson may follow.",
                 columns=error.detail,
             ),
+            "bad_header": self.env._(
+                "Line 1: the header “%(header)s” has a control character in it, or is "
+                "too long. Type it anew.",
+                header=error.detail,
+            ),
             "repeated_column": self.env._(
                 "Line 1: the column %(column)s is there twice. Remove one of them.",
                 column=error.detail,
@@ -241,6 +278,17 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             ),
             "not_lost": self.env._("only a lost deal has a lost reason"),
             "bad_amount": self.env._("this is no amount; write it like 1234.50"),
+            "huge_amount": self.env._(
+                "no deal has such an amount; write one of 13 digits at most"
+            ),
+            "control_character": self.env._(
+                "there is a control character in this cell, which cannot be seen; type "
+                "it anew"
+            ),
+            "too_long": self.env._(
+                "this is longer than %(limit)s letters; shorten it",
+                limit=reading.MAX_LETTERS,
+            ),
             "unknown_stage": self.env._(
                 "there is no such stage; tick “Create these stages”"
             ),
@@ -271,10 +319,11 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             "no_stay": self.env._("the deal had not entered any stage by then"),
         }
         reason = reasons[error.reason]
-        if error.value:
-            reason = self.env._(
-                "“%(value)s”: %(reason)s", value=error.value, reason=reason
-            )
+        value = printable(error.value)
+        if value:
+            if len(value) > LETTERS_SHOWN:
+                value = value[:LETTERS_SHOWN] + "…"
+            reason = self.env._("“%(value)s”: %(reason)s", value=value, reason=reason)
         if not error.column:
             return self.env._(
                 "Line %(line)s: %(reason)s", line=error.line, reason=reason
@@ -298,7 +347,7 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             is changing one of the deals
         :raises ValidationError: names line, column and reason of the first errors
         """
-        self.ensure_one()
+        ensure_one_record(self)
         options = {
             "stages": self.create_stages,
             "deals": self.create_deals,
