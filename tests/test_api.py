@@ -27,7 +27,7 @@ class TestApi(HttpCase, FunnelCase):
         cls.asking = new_test_user(
             cls.env,
             "api_user",
-            password="api_user",  # noqa: S106
+            password="api_user",
             groups="sales_team.group_sale_salesman_all_leads",
             tz="UTC",
         )
@@ -65,7 +65,7 @@ class TestApi(HttpCase, FunnelCase):
 
     def test_shell(self):
         names = {"env": self.env(user=self.asking)}
-        exec(self._find_block("python", 'won["domain"]'), names)  # noqa: S102
+        exec(self._find_block("python", 'won["domain"]'), names)
         self.assertEqual(names["deals"].ids, [names["deals"].id])
         self.assertEqual(names["won"]["count"], 1)
 

@@ -130,8 +130,9 @@ class CrmLead(models.Model):
             ``currency_id``, ``total`` and ``compare`` (a SERIES or ``None``),
             ``groups`` (list of ``value``, ``label``, ``domain``, ``series``,
             ``compare``) and ``warnings``. Of more than 200 groups, the largest are
-            told and all others are one more, with the value ``"others"``. A SERIES has counts, money in ``currency_id``, rates
-            from 0 to 1 (``None`` over nothing), durations in days, and
+            told and all others are one more, with the value ``"others"``. A SERIES
+            has counts, money in ``currency_id``, rates from 0 to 1 (``None`` over
+            nothing), durations in days, and
             ``steps``; a step's ``domain``, searched with ``active_test=False``,
             finds exactly the deals it counts.
         :rtype: dict
