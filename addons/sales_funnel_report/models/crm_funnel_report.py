@@ -935,7 +935,9 @@ class CrmFunnelReport(models.AbstractModel):
             # who owned the deal at a step is told by the step's own domain
             step_domain = whole_domain if owner_id is None else domain
             series = self._get_series(question, group_counts, step_domain, owner_id)
-            if question["lens"] in ("cohort", "closed") and owner_id is None:
+            # a heap of small groups is nobody to be compared with
+            is_comparable = value != OTHERS and owner_id is None
+            if question["lens"] in ("cohort", "closed") and is_comparable:
                 self._mark_below_others(series, group_counts, counts)
             result.append(
                 {

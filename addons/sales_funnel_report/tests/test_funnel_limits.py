@@ -111,6 +111,8 @@ class TestFunnelLimits(FunnelCase):
             [group["value"] == "others" for group in groups], [False] * FEW + [True]
         )
         self.assertEqual(groups[-1]["label"], "Others")
+        for step in groups[-1]["series"]["steps"]:
+            self.assertNotIn("below_others", step)
         main = "entered" if report["options"]["lens"] == "flow" else "count"
         for total, parts in (
             (report["total"], [group["series"] for group in groups]),
