@@ -1,5 +1,6 @@
 """What models of both addons need, and Odoo has not."""
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
@@ -19,6 +20,23 @@ def name_some(env, names, shown=NAMED):
     if len(names) <= shown:
         return some
     return env._("%(names)s and %(count)s more", names=some, count=len(names) - shown)
+
+
+def ensure_one_record(records):
+    """``ensure_one`` for methods that clients call: it tells them in a sentence.
+
+    :param records: of any model
+    :raise UserError: there is none, or there are several
+    """
+    if len(records) != 1:
+        raise UserError(
+            records.env._(
+                "This works for one record of “%(model)s” at a time, and %(count)s are "
+                "chosen. Choose one.",
+                model=records._description,
+                count=len(records),
+            )
+        )
 
 
 def create_filled_column(cr, table, column, column_type, expression):

@@ -268,7 +268,7 @@ class SalesReceivable(models.Model):
         :rtype: dict
         :raise UserError: the user may not read it
         """
-        self.ensure_one()
+        self._ensure_one_row()
         if not self.move_id.has_access("read"):
             raise UserError(
                 self.env._(
@@ -288,7 +288,9 @@ class SalesReceivable(models.Model):
 
         :return: the action that opens the dialog
         :rtype: dict
+        :raise UserError: the day in the context is none
         """
+        self._get_as_of_day()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Remind of Open Invoices"),
