@@ -3,7 +3,17 @@
 import argparse
 import sys
 
-from tools import bench, compat, debian, instance, lint, pictures, processes, testing
+from tools import (
+    bench,
+    chaos,
+    compat,
+    debian,
+    instance,
+    lint,
+    pictures,
+    processes,
+    testing,
+)
 from tools.console import StepError, report_error, say
 
 INTERRUPTED = 130
@@ -18,6 +28,7 @@ def main():
         "test": testing.test,
         "compat": compat.compare,
         "bench": bench.bench,
+        "chaos": chaos.chaos,
         "lint": lint.lint,
         "pictures": pictures.take,
     }

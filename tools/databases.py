@@ -4,6 +4,7 @@ A comment on the database says what it was made from. One without it is not ours
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -77,6 +78,29 @@ def copy(odoo, database, name, origin):
     drop(odoo, name)
     postgres.query(odoo.connection, f'CREATE DATABASE "{name}" TEMPLATE "{database}"')
     mark(odoo, name, origin)
+    _copy_files(odoo, database, name)
+
+
+def bring(odoo, database, name, there):
+    """Make a copy of `database` and its files on another server, where it replaces `name`.
+
+    :param there: the connection to that server
+    """
+    other = dataclasses.replace(odoo, connection=there)
+    drop(other, name)
+    postgres.query(there, f'CREATE DATABASE "{name}"')
+    # Odoo needs it so for its indexes, and a dump does not tell.
+    postgres.query(
+        there,
+        "CREATE EXTENSION unaccent; ALTER FUNCTION unaccent(text) IMMUTABLE",
+        name,
+    )
+    postgres.pipe(odoo.connection, database, there, name)
+    mark(other, name, "a copy")
+    _copy_files(odoo, database, name)
+
+
+def _copy_files(odoo, database, name):
     if _find_files(odoo, database).is_dir():
         # Odoo names a file by its content and never writes into it, so that both may have the same.
         shutil.copytree(

@@ -183,27 +183,33 @@ def _build_database(odoo, modules, origin):
 
 
 @contextlib.contextmanager
-def served(odoo, database):
+def served(odoo, database, *options, log=SERVER_LOG):
     """Have a server on `database` while the block runs; yields its port and its process.
 
+    :param options: further ones of Odoo
+    :param log: the file for what it tells
     :raises StepError: there is no free port, or it does not serve its page
     """
     port = _find_port()
     command = odoo.command(
-        "server", database, "--http-interface=127.0.0.1", f"--http-port={port}"
+        "server",
+        database,
+        "--http-interface=127.0.0.1",
+        f"--http-port={port}",
+        *options,
     )
     with (
-        SERVER_LOG.open("a") as log,
+        log.open("a") as output,
         processes.child(
             command,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=odoo.environment,
             cwd=paths.ROOT,
         ) as server,
     ):
         with step("Odoo: server"):
-            _wait_for_page(server, port)
+            _wait_for_page(server, port, log)
         yield port, server
 
 
@@ -224,7 +230,7 @@ def _serve(odoo, started, notes):
     )
 
 
-def _wait_for_page(server, port):
+def _wait_for_page(server, port, log):
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         connection = http.client.HTTPConnection(
@@ -240,10 +246,10 @@ def _wait_for_page(server, port):
         finally:
             connection.close()
         time.sleep(0.1)
-    tail = "\n".join(SERVER_LOG.read_text(errors="replace").splitlines()[-8:])
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
     raise StepError(
         f"Odoo's server does not serve its page.\n{tail}",
-        f"Its whole log: {SERVER_LOG}",
+        f"Its whole log: {log}",
     )
 
 

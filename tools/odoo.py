@@ -1,6 +1,7 @@
 """How Odoo is called: its command line, and what its log says about progress and trouble."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from tools import odoo_source, paths, processes, python_env
 MODULE_LINE = re.compile(r"Loading module (\S+) \((\d+)/(\d+)\)")
 TROUBLE_LINE = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) ")
 OURS = "sales_funnel"
+# Behind it, in its output, a script tells what it found.
+ANSWER = "ANSWER "
 
 
 def ensure():
@@ -108,6 +111,7 @@ class Odoo:
     def run_script(self, database, script, log):
         """Run Python in Odoo's shell on `database`: ``env`` is there.
 
+        :return: what the script prints as JSON behind ``ANSWER``, None if nothing
         :raises StepError: the script fails
         """
         path = self.files / "script.py"
@@ -123,3 +127,6 @@ class Odoo:
                 cwd=paths.ROOT,
             )
         path.unlink()
+        lines = (paths.LOGS / log).read_text(encoding="utf-8").splitlines()
+        answers = [line for line in lines if line.startswith(ANSWER)]
+        return json.loads(answers[0].removeprefix(ANSWER)) if answers else None

@@ -76,6 +76,13 @@ def server(folder, *, safe):
         )
 
 
+def kill(folder):
+    """Kill the embedded server of `folder` hard, and start it again."""
+    cluster = Cluster(folder, safe=True)
+    os.kill(cluster.find_pid(), signal.SIGKILL)
+    cluster.start()
+
+
 def query(environment, sql, database="postgres"):
     """Return the lines that `sql` gives, as psql prints them without decoration.
 
@@ -106,6 +113,25 @@ def query(environment, sql, database="postgres"):
     return done.stdout.split("\n")[:-1]
 
 
+def pipe(environment, database, there, name):
+    """Fill the empty database `name` on the server `there` with what is in `database`.
+
+    :raises StepError: it fails
+    """
+    with processes.child(
+        ["pg_dump", database], env=environment, stdout=subprocess.PIPE
+    ) as dump:
+        processes.run(
+            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-d", name],
+            "The database could not be copied to another server.",
+            log="pipe.log",
+            stdin=dump.stdout,
+            env=there,
+        )
+        if code := dump.wait():
+            raise StepError(f"The database {database} could not be read ({code}).")
+
+
 class Cluster:
     """One embedded server: its folder, its socket, how it is started and stopped."""
 
@@ -126,7 +152,7 @@ class Cluster:
         with (self.folder / "users.lock").open("w") as users:
             with self._starting():
                 fcntl.flock(users, fcntl.LOCK_SH)
-                self._start()
+                self.start()
             try:
                 yield
             finally:
@@ -136,16 +162,16 @@ class Cluster:
 
     def stop(self):
         """Stop the server if it runs: clients are disconnected, everything is written."""
-        pid = self._find_pid()
+        pid = self.find_pid()
         for ending in (signal.SIGINT, signal.SIGQUIT):
             if pid is None:
                 break
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, ending)
             deadline = time.monotonic() + STOP_SECONDS
-            while self._find_pid() == pid and time.monotonic() < deadline:
+            while self.find_pid() == pid and time.monotonic() < deadline:
                 time.sleep(0.05)
-            pid = self._find_pid()
+            pid = self.find_pid()
         shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -155,7 +181,7 @@ class Cluster:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _find_pid(self):
+    def find_pid(self):
         """Return the id of the running server, None when there is none."""
         try:
             pid = int(
@@ -169,8 +195,9 @@ class Cluster:
         # The file of a server that was killed may name a process that has nothing to do with it.
         return pid if os.fsencode(self.data) in command else None
 
-    def _start(self):
-        if self._find_pid() is not None and self._is_ready():
+    def start(self):
+        """Start the server if it does not run."""
+        if self.find_pid() is not None and self._is_ready():
             return
         _make_private(self.socket_folder)
         with step("PostgreSQL"):

@@ -14,6 +14,10 @@ from tools.console import StepError
 TAIL_LINES = 12
 STOP_SECONDS = 15
 
+# Killed hard, we cannot stop what we started: the system does, with the same signal. Else a
+# server would go on, and the next call would start another one beside it.
+DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+
 _lock = threading.Lock()
 _children = set()
 _stopping = threading.Event()
@@ -47,7 +51,9 @@ def child(command, **options):
         if _stopping.is_set():
             raise Interrupted
         options.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen(command, start_new_session=True, **options)
+        process = subprocess.Popen(
+            [*DIE_WITH_US, *command], start_new_session=True, **options
+        )
         _children.add(process)
     try:
         yield process

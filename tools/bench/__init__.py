@@ -147,13 +147,9 @@ def _read_made(odoo, database):
 
 def _run(odoo, database, script, **environment):
     """Run one of the scripts beside this file in Odoo's shell; return its answer."""
-    log = f"bench-{script}.log"
     odoo = dataclasses.replace(odoo, connection={**odoo.connection, **environment})
-    odoo.run_script(database, (SCRIPTS / f"{script}.py").read_text("utf-8"), log)
-    lines = (paths.LOGS / log).read_text("utf-8").splitlines()
-    return json.loads(
-        next(line for line in lines if line.startswith("BENCH ")).removeprefix("BENCH ")
-    )
+    text = (SCRIPTS / f"{script}.py").read_text("utf-8")
+    return odoo.run_script(database, text, f"bench-{script}.log")
 
 
 def _report(seconds):

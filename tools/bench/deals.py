@@ -181,4 +181,4 @@ tracked = execute(
 env.cr.execute("SELECT COUNT(*) FROM stay")
 stays = env.cr.fetchone()[0]
 env.cr.commit()
-print("BENCH", json.dumps({"stays": stays, "tracked": tracked}))  # noqa: T201
+print("ANSWER", json.dumps({"stays": stays, "tracked": tracked}))  # noqa: T201

@@ -38,4 +38,4 @@ answer = {
     ),
     "many": move(deals),
 }
-print("BENCH", json.dumps(answer))  # noqa: T201
+print("ANSWER", json.dumps(answer))  # noqa: T201

@@ -179,4 +179,4 @@ for _run in range(RUNS):
         ask()
         seconds[name].append(time.perf_counter() - started)
 answer = {name: statistics.median(taken) for name, taken in seconds.items()}
-print("BENCH", json.dumps(answer))  # noqa: T201
+print("ANSWER", json.dumps(answer))  # noqa: T201

@@ -711,14 +711,14 @@ class SaleOrderToCash(models.Model):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        self._ensure_one_row()
         if self.order_id:
             return self._get_documents_action("sale.action_orders", self.order_id)
         return self.action_open_invoices()
 
     def _find_invoices(self):
         """:return: ``account.move``, posted, which the user may read"""
-        self.ensure_one()
+        self._ensure_one_row()
         if self.invoice_id:
             domain = Domain("id", "=", self.invoice_id.id)
         else:
@@ -747,7 +747,7 @@ class SaleOrderToCash(models.Model):
         :return: the action
         :rtype: dict
         """
-        self.ensure_one()
+        self._ensure_one_row()
         return self._get_documents_action(
             "stock.action_picking_tree_all", self.order_id.picking_ids
         )

@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+
 AS_OF = ("as_of_day",)
 RECEIVABLE = "asset_receivable"
 
@@ -31,18 +33,30 @@ class SalesAsOfMixin(models.AbstractModel):
         :raise UserError: the day in the context is none
         """
         day = self.env.context.get("as_of_day")
-        if not day:
+        if day in (None, False, ""):
             return fields.Date.context_today(self)
         try:
-            return fields.Date.to_date(day)
-        except ValueError as error:
+            found = fields.Date.to_date(day)
+        except (TypeError, ValueError):
+            found = None
+        if not found:
             raise UserError(
                 self.env._(
                     "“%(day)s” is not a day. Write it like %(example)s.",
                     day=day,
                     example="2026-12-31",
                 )
-            ) from error
+            )
+        return found
+
+    def _ensure_one_row(self):
+        """
+        :raise UserError: not one row, or the day in the context is none
+        """
+        ensure_one_record(self)
+        # Odoo keeps what it reads by this day, and what cannot be a key is an error of its
+        # own there.
+        self._get_as_of_day()
 
     def _get_local_day_sql(self, column):
         """
@@ -223,6 +237,7 @@ class SalesAsOfMixin(models.AbstractModel):
             entries). Amounts in that currency. Nothing of them for who may not read
             journal items.
         :rtype: dict
+        :raise UserError: the day or the domain is none
         """
         self.browse().check_access("read")
         day = self._get_as_of_day()
@@ -235,7 +250,12 @@ class SalesAsOfMixin(models.AbstractModel):
             return result
         customers = None
         if domain:
-            groups = self._read_group(domain, ["commercial_partner_id"])
+            try:
+                groups = self._read_group(domain, ["commercial_partner_id"])
+            except (TypeError, ValueError) as error:
+                raise UserError(
+                    self.env._("The filter is not valid: %(error)s", error=error)
+                ) from error
             customers = [partner.id for [partner] in groups]
         reported = self._sum_report(customers)
         ledger, balances = self._sum_journal(customers)
@@ -330,7 +350,9 @@ class SalesAsOfMixin(models.AbstractModel):
 
         :return: the action that opens the dialog
         :rtype: dict
+        :raise AccessError: the report is closed to the user
         """
+        self.browse().check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "sales_funnel_report.sales_report_day_action"
         )

@@ -7,6 +7,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+
 # What is counted of a month, in the order in which it comes about.
 FIGURES = ("won", "won_amount", "ordered", "margin", "invoiced", "paid")
 
@@ -496,7 +498,7 @@ class SalesPace(models.Model):
         :return: window action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         wins = self.env["sales.won.deal"].search(
             Domain("user_id", "=", self.user_id.id)
             & self._get_moments_of_month("date_won")
@@ -511,7 +513,7 @@ class SalesPace(models.Model):
         :return: window action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         domain = (
             Domain("state", "=", "sale")
             & Domain("user_id", "=", self.user_id.id)
@@ -525,7 +527,7 @@ class SalesPace(models.Model):
         :return: window action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         domain = (
             self._invoice_domain()
             & Domain("invoice_user_id", "=", self.user_id.id)

@@ -1,8 +1,6 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from odoo.addons.sales_funnel_crm.tools import ensure_one_record
-
 from .sales_as_of_mixin import AS_OF
 
 
@@ -271,7 +269,7 @@ class SalesReceivable(models.Model):
         :rtype: dict
         :raise UserError: there is none, or there are several
         """
-        ensure_one_record(self)
+        self._ensure_one_row()
         return self._get_documents_action(
             "account.action_move_out_invoice_type", self.move_id
         )
@@ -281,7 +279,9 @@ class SalesReceivable(models.Model):
 
         :return: the action that opens the dialog
         :rtype: dict
+        :raise UserError: the day in the context is none
         """
+        self._get_as_of_day()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Remind of Open Invoices"),

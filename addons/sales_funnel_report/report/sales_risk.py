@@ -10,6 +10,8 @@ from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 from odoo.tools.misc import get_lang
 
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+
 # A deal is at risk when it stays longer than this part of the past ones.
 USUAL_PART = 0.8
 
@@ -17,6 +19,7 @@ USUAL_PART = 0.8
 ENOUGH_STAYS = 20
 
 DAYS_BEFORE_EXPIRY = 7
+MOST_DAYS_BEFORE_EXPIRY = 3650
 
 # Of each kind of document, the field that leads to it; rows are numbered by document
 # and kind.
@@ -203,8 +206,8 @@ class SalesRisk(models.Model):
                 .get_param("sales_funnel_report.days_before_expiry", DAYS_BEFORE_EXPIRY)
             )
         try:
-            return max(int(days), 0)
-        except ValueError:
+            return min(max(int(days), 0), MOST_DAYS_BEFORE_EXPIRY)
+        except (OverflowError, TypeError, ValueError):
             return DAYS_BEFORE_EXPIRY
 
     @property
@@ -519,9 +522,24 @@ class SalesRisk(models.Model):
     # THE NEXT ACTION
     # ------------------------------------------------------------
 
-    def _get_document(self):
-        """:return: the deal, order or invoice that is at risk"""
-        self.ensure_one()
+    def _get_document(self, kind=None):
+        """
+        :param str kind: the only one that the action is for
+        :return: the deal, order or invoice that is at risk
+        :raise UserError: not one row, or one of another kind
+        """
+        ensure_one_record(self)
+        if kind and self.kind != kind:
+            kinds = dict(self._fields["kind"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "“%(document)s” is of the kind “%(kind)s”, and this is for the kind "
+                    "“%(needed)s”. Choose a row of that kind.",
+                    document=self.name,
+                    kind=kinds[self.kind],
+                    needed=kinds[kind],
+                )
+            )
         return self[DOCUMENTS[self.kind]]
 
     def action_open_document(self):
@@ -543,7 +561,7 @@ class SalesRisk(models.Model):
 
         :return: window action
         :rtype: dict
-        :raise UserError: the rows are of several kinds
+        :raise UserError: there is no row, or the rows are of several kinds
         """
         if len({DOCUMENTS[risk.kind] for risk in self}) > 1:
             raise UserError(
@@ -587,16 +605,18 @@ class SalesRisk(models.Model):
 
         :return: window action
         :rtype: dict
+        :raise UserError: it is no quotation
         """
-        return self._get_document().action_quotation_send()
+        return self._get_document("quotation").action_quotation_send()
 
     def action_open_delivery(self):
         """Open what remains to be delivered; the order, when nothing is planned.
 
         :return: window action
         :rtype: dict
+        :raise UserError: it is no order
         """
-        order = self._get_document()
+        order = self._get_document("order")
         deliveries = order.picking_ids.filtered(
             lambda picking: picking.state not in ("done", "cancel")
         )
@@ -609,8 +629,9 @@ class SalesRisk(models.Model):
 
         :return: window action
         :rtype: dict
+        :raise UserError: it is no invoice
         """
-        customer = self._get_document().commercial_partner_id
+        customer = self._get_document("invoice").commercial_partner_id
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Remind of Open Invoices"),

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+
 
 class SalesWonDeal(models.Model):
     """One row for each deal that is won: what it took to win it.
@@ -241,7 +243,7 @@ class SalesWonDeal(models.Model):
         :return: window action
         :rtype: dict
         """
-        self.ensure_one()
+        ensure_one_record(self)
         return {
             "type": "ir.actions.act_window",
             "res_model": "crm.lead",

@@ -200,6 +200,56 @@ class TestOrderToCash(OrderToCashReportCase):
         with self.assertRaisesRegex(UserError, "“tomorrow” is not a day"):
             self._report("sale.order.to.cash", "tomorrow").get_tie_out()
 
+    def test_day_that_is_no_text(self):
+        for day in (7, True, ["2026-01-31"], {"day": []}, [[]], {}, []):
+            for model in ("sale.order.to.cash", "sales.receivable"):
+                report = self._report(model, day, user=self.user_manager)
+                for ask in (
+                    report.get_tie_out,
+                    report.action_choose_day,
+                    report.browse(1).action_open_invoices
+                    if "order" in model
+                    else report.browse(1).action_remind,
+                ):
+                    with (
+                        self.subTest(day=day, model=model, ask=ask.__name__),
+                        self.assertRaisesRegex(UserError, "is not a day"),
+                    ):
+                        ask()
+
+    def test_filter_that_is_none(self):
+        report = self._report("sales.receivable", "2026-01-31", self.user_invoicing)
+        for domain in ("name", 7, ["a"], [("nope", "=", 1)], [("name", "~", "a")]):
+            with (
+                self.subTest(domain=domain),
+                self.assertRaisesRegex(UserError, "The filter is not valid"),
+            ):
+                report.get_tie_out(domain)
+
+    def test_of_no_row_and_of_several(self):
+        rows = self.env["sale.order.to.cash"].browse((1, 2))
+        for several in (rows, rows.browse()):
+            for name in (
+                *("document", "deliveries", "invoices", "payments", "journal_items"),
+            ):
+                with self.subTest(name=name), self.assertRaises(UserError):
+                    getattr(several, f"action_open_{name}")()
+
+    def test_only_a_report_is_opened_as_of_a_day(self):
+        wizard = self.env["sales.report.day"].with_user(self.user_a)
+        for xmlid in ("base.action_res_users", "nope", "a.b.c", "base.user_admin"):
+            with (
+                self.subTest(xmlid=xmlid),
+                self.assertRaisesRegex(UserError, f"“{xmlid}” is no report"),
+            ):
+                wizard.create({"action_xmlid": xmlid}).action_open()
+
+    def test_the_day_is_chosen_by_who_may_read(self):
+        for name in ("sale.order.to.cash", "sales.as.of.mixin"):
+            report = self.env[name].with_user(self.env.ref("base.public_user"))
+            with self.subTest(name=name), self.assertRaises(AccessError):
+                report.action_choose_day()
+
     def test_open_as_of_another_day(self):
         choose = self._report("sale.order.to.cash", "2026-01-31").action_choose_day()
         wizard = self.env[choose["res_model"]].with_context(**choose["context"])

@@ -214,6 +214,17 @@ class TestSalesRisk(SalesRiskCase):
                     )
                     self.assertEqual(len(self._risks()), found)
 
+    def test_days_before_expiry_that_are_none(self):
+        """Whatever a client sends, the list is there."""
+        self._sent("2026-06-22")
+        self._sent("2026-06-23")
+        with self.at(self.TODAY):
+            for days in ([7], {}, "7 days", float("nan"), float("inf"), "9" * 9_999):
+                with self.subTest(days=days):
+                    self.assertEqual(len(self._risks(days_before_expiry=days)), 1)
+            self.assertEqual(len(self._risks(days_before_expiry=2**63)), 2)
+            self.assertEqual(len(self._risks(days_before_expiry=-(2**63))), 0)
+
     def test_only_quotations_that_were_sent(self):
         for state in ("draft", "cancel"):
             self._sent("2026-06-16").state = state
@@ -682,3 +693,27 @@ class TestSalesRiskActions(SalesRiskCase):
             wizard = dialog.save()
             self.assertEqual(wizard.partner_ids, self.partner_a)
             self.assertEqual(wizard.to_remind_ids, self.partner_a)
+
+    def test_of_another_kind(self):
+        self._sent("2026-06-16")
+        invoice = self._invoice("2026-06-01")
+        with self.at(self.TODAY):
+            quotation = self._risk("quotation")
+            for action in (quotation.action_open_delivery, quotation.action_remind):
+                with self.assertRaisesRegex(UserError, "of the kind “Quotation”"):
+                    action()
+            with self.assertRaisesRegex(UserError, f"“{invoice.name}” is of the kind"):
+                self._risk("invoice").action_send_quotation()
+
+    def test_of_no_row_and_of_several(self):
+        self._sent("2026-06-16")
+        self._invoice("2026-06-01")
+        with self.at(self.TODAY):
+            risks = self._report("sales.risk", self.ada).search([])
+            for rows in (risks, risks.browse()):
+                for name in (
+                    *("open_document", "log_phonecall", "send_quotation"),
+                    *("open_delivery", "remind", "schedule_activity"),
+                ):
+                    with self.subTest(name=name), self.assertRaises(UserError):
+                        getattr(rows, f"action_{name}")()

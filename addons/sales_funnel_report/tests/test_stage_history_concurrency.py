@@ -1,9 +1,11 @@
+import base64
 import threading
 from itertools import pairwise
 
 from psycopg2.errors import SerializationFailure
 
 from odoo import SUPERUSER_ID, api
+from odoo.exceptions import UserError
 from odoo.service.model import retrying
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
@@ -154,3 +156,47 @@ class TestTwoTransactions(TransactionCase):
         self.assertEqual(
             [kind for _name, kind in self._race(restore, restore)], ["lost", None]
         )
+
+
+@tagged("post_install", "-at_install")
+class TestTwoImports(TransactionCase):
+    """Two real transactions import the same file at once: its deal is made once."""
+
+    FILE = b"deal,stage,date_entered\nImported at once,New,2026-01-01\n"
+
+    def _import(self, cr):
+        wizard = api.Environment(cr, SUPERUSER_ID, {})["crm.lead.stage.history.import"]
+        return wizard.create(
+            {
+                "file": base64.b64encode(self.FILE),
+                "filename": "deals.csv",
+                "create_deals": True,
+                "create_stages": True,
+            }
+        ).action_import()
+
+    def test_never_twice(self):
+        with (
+            mute_logger("odoo.sql_db"),
+            self.registry.cursor() as first,
+            self.registry.cursor() as second,
+            self.registry.cursor() as third,
+        ):
+            for cr in (second, third):
+                # from now on it sees what there is now; nobody would end its waiting
+                cr.execute("SET LOCAL lock_timeout = '5s'")
+                cr.execute("SELECT 1 FROM crm_lead")
+            self.addCleanup(self._remove)
+            self._import(first)
+            with self.assertRaisesRegex(UserError, "Somebody else is importing"):
+                self._import(second)
+            second.rollback()
+            first.commit()  # pylint: disable=invalid-commit
+            with self.assertRaises(SerializationFailure):
+                self._import(third)
+            third.rollback()
+
+    def _remove(self):
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env["crm.lead"].search([("name", "=", "Imported at once")]).unlink()

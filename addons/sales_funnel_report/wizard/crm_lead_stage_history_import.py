@@ -344,10 +344,11 @@ class CrmLeadStageHistoryImport(models.TransientModel):
 
         :return: action that shows the wizard with the result
         :raises UserError: when the file cannot be read at all, or when somebody else
-            is changing one of the deals
+            is changing one of the deals, or imports another file
         :raises ValidationError: names line, column and reason of the first errors
         """
         ensure_one_record(self)
+        self._take_turn()
         options = {
             "stages": self.create_stages,
             "deals": self.create_deals,
@@ -389,6 +390,26 @@ class CrmLeadStageHistoryImport(models.TransientModel):
             }
         )
         return self._show()
+
+    def _take_turn(self):
+        """Let imports come one after the other: two that do not see each other would
+        both make the deals that are missing."""
+        # sudo: the row is locked and written as it is, and nothing of it is shown
+        model = self.env["ir.model"]._get(self._name).sudo()
+        try:
+            model.lock_for_update(allow_referencing=True)
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Somebody else is importing a file right now. Nothing was imported; "
+                    "try again in a moment."
+                )
+            ) from error
+        # Who began before this is committed cannot lock the row afterwards: PostgreSQL
+        # refuses, and Odoo begins anew, with our deals in sight.
+        self.env.cr.execute(
+            SQL("UPDATE ir_model SET state = state WHERE id = %s", model.id)
+        )
 
     def _lock(self, deals):
         """Keep others from moving the deals until their history is written."""
