@@ -110,7 +110,10 @@ class Seller:
     def act(self):
         """Do one thing, and count how it went."""
         actions = [self._move, self._move, self._lose, self._hold, self._restore]
-        actions += [self._merge, self._quote, self._call]
+        actions += [self._quote, self._call]
+        # deals that others work on are not to be gone at once
+        if self.shared is None or self.random.random() < 0.1:
+            actions.append(self._merge)
         if self.shared is None and (len(self.ids) < 3 or self.random.random() < 0.3):
             actions = [self._create]
         try:
@@ -122,6 +125,7 @@ class Seller:
             time.sleep(PAUSE_SECONDS)
         except ServerError:
             self.counts["errors"] += 1
+            time.sleep(PAUSE_SECONDS)
         else:
             self.counts["done"] += 1
 
