@@ -86,6 +86,8 @@ GENERIC = {
     *("create", "write", "unlink", "default_get", "fields_get", "get_views"),
     *("formatted_read_group", "search_read", "onchange"),
 }
+# Nothing is ours of what these do with odd arguments.
+OF_ODOO = {"copy_data"}
 # What of models of others is worth writing, besides our own fields.
 FIELDS_OF_OTHERS = {
     *("name", "active", "stage_id", "user_id", "team_id", "partner_id", "type"),
@@ -147,6 +149,7 @@ def _find_methods(model):
         classes = [cls for cls in type(model).mro() if name in vars(cls)]
         if not (
             not name.startswith("_")
+            and name not in OF_ODOO
             and inspect.isfunction(getattr(type(model), name, None))
             and not any(
                 getattr(vars(cls)[name], "_api_private", False) for cls in classes
@@ -276,7 +279,10 @@ class Drawing:
                 "views": lambda: [
                     [False, choice(("form", "list", "kanban", "search"))]
                 ],
-                "groupby": lambda: some[:1],
+                "groupby": lambda: [
+                    f"{name}:month" if fields[name][0].startswith("date") else name
+                    for name in some[:1]
+                ],
                 "aggregates": lambda: ["__count"],
                 "attributes": lambda: choice((None, ["string"])),
                 "options": lambda: choice((None, {}, {"toolbar": True})),

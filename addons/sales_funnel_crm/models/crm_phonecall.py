@@ -16,6 +16,8 @@ from ..tools import check_pointers, ensure_one_record
 
 # How long a call without a duration, as any planned call, is in calendars.
 CALENDAR_MINUTES = 15
+# Longer calls are slips of the pen.
+MOST_MINUTES = 7 * 24 * 60
 
 # Shorter numbers belong to too many to say whose they are.
 MIN_DIGITS = 3
@@ -178,6 +180,9 @@ class CrmPhonecall(models.Model):
     _duration_not_negative = models.Constraint(
         "CHECK(duration >= 0)", "A call cannot last less than zero minutes."
     )
+    _duration_within_a_week = models.Constraint(
+        f"CHECK(duration <= {MOST_MINUTES})", "A call cannot last longer than a week."
+    )
     _exchange_call_uniq = models.UniqueIndex(
         "(company_id, exchange_call_id) WHERE exchange_call_id IS NOT NULL",
         "This call of the telephone exchange is in the list of calls already.",
@@ -199,7 +204,10 @@ class CrmPhonecall(models.Model):
     @api.depends("date", "duration")
     def _compute_date_end(self):
         for call in self:
-            call.date_end = call.date and call.date + call._get_length()
+            length = call._get_length()
+            # on the last day that there is, a call ends with that day
+            latest = datetime.max.replace(microsecond=0) - length
+            call.date_end = call.date and min(call.date, latest) + length
 
     def _inverse_date_end(self):
         """Let a held call be made longer or shorter in the calendar. What is
@@ -212,7 +220,7 @@ class CrmPhonecall(models.Model):
     def _get_length(self):
         """:return: how long the call is in calendars, a timedelta"""
         self.ensure_one()
-        return timedelta(minutes=self.duration or CALENDAR_MINUTES)
+        return timedelta(minutes=min(self.duration or CALENDAR_MINUTES, MOST_MINUTES))
 
     @api.depends("order_id.opportunity_id")
     def _compute_lead_id(self):

@@ -269,6 +269,16 @@ class TestPhonecall(PhonecallCase):
         with self.assertRaises(IntegrityError):
             self.make_call(state="held", duration=-1)
 
+    @mute_logger("odoo.sql_db")
+    def test_duration_is_a_week_at_most(self):
+        with self.assertRaises(IntegrityError):
+            self.make_call(state="held", date=NOW, duration=1e15)
+
+    def test_on_the_last_day_there_is(self):
+        last = datetime(9999, 12, 31, 23, 59, 59)
+        call = self.make_call(state="held", date=last, duration=5)
+        self.assertEqual(call.date_end, last)
+
     def test_calendar_lengthens_held_calls_only(self):
         held = self.make_call(state="held", date=NOW, duration=10)
         held.write({"date": NOW, "date_end": NOW + timedelta(minutes=40)})

@@ -1,4 +1,5 @@
 import json
+import re
 from contextlib import contextmanager
 from datetime import datetime, time
 
@@ -213,8 +214,8 @@ class CrmFunnelReport(models.AbstractModel):
         leads = self.env["crm.lead"].with_context(active_test=False)
         try:
             domain = Domain(domain or Domain.TRUE)
-            if _has_nul(list(domain)):
-                raise ValueError("NUL")
+            if not _is_known_to_database(list(domain)):
+                raise ValueError(repr(domain)[:MOST_QUOTED])
             return domain, leads._search(domain).subselect()
         except (
             AttributeError,
@@ -774,6 +775,7 @@ class CrmFunnelReport(models.AbstractModel):
         texts = [described.get(name) for name in ("step", "later_step", "what")]
         if not (
             all(isinstance(text, str | None) for text in texts)
+            and _is_known_to_database(texts)
             and all(isinstance(limit, int | float | None) for limit in limits)
             and all(one in (None, False) or _is_id(one) for one in [*owners, reason])
         ):
@@ -1127,11 +1129,11 @@ class CrmFunnelReport(models.AbstractModel):
         return warnings
 
 
-def _has_nul(value):
-    """Whether a text has a character that PostgreSQL knows not."""
+def _is_known_to_database(value):
+    """Whether PostgreSQL can be told the texts in a value: no NUL, no half of a letter."""
     if isinstance(value, (list, tuple)):
-        return any(map(_has_nul, value))
-    return isinstance(value, str) and "\0" in value
+        return all(map(_is_known_to_database, value))
+    return not isinstance(value, str) or not re.search("[\0\ud800-\udfff]", value)
 
 
 def _is_id(value):

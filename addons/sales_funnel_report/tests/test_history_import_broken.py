@@ -252,7 +252,7 @@ class TestBrokenFiles(ImportCase):
         wizards = self._wizard(FILE) + self._wizard(FILE)
         for records in (self.Import, wizards):
             for action in ("action_check", "action_import"):
-                with self.assertRaisesRegex(UserError, "one record at a time"):
+                with self.assertRaisesRegex(UserError, "Import Stage History"):
                     getattr(records, action)()
 
 
