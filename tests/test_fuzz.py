@@ -50,8 +50,10 @@ class TestFuzz(TransactionCase):
                 try:
                     self._call(caller, *call)
                     answers["results"] += 1
-                except ANSWERS:
+                except ANSWERS as answer:
                     answers["sentences"] += 1
+                    if not self._can_be_sent(str(answer)):
+                        failures.append(f"{SEED}/{number} {call}"[:SHOWN])
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is told
                     failures.append(
                         f"{SEED}/{number} {caller} {call}"[:SHOWN]
@@ -76,11 +78,16 @@ class TestFuzz(TransactionCase):
                 args = [records.create(values).ids, *args]
             result = call_kw(records, method, args, kwargs)
             self.env.cr.flush()
-            json.dumps(result, default=json_default)
+            text = json.dumps(result, default=json_default, ensure_ascii=False)
+            self.assertTrue(self._can_be_sent(text))
         finally:
             self.env.invalidate_all(flush=False)
             self.env.cr.clear()
             savepoint.close(rollback=True)
+
+    def _can_be_sent(self, text):
+        """:return: whether there is no half of a letter in it"""
+        return text.isascii() or text == text.encode(errors="ignore").decode()
 
     def test_every_model_of_ours_is_called(self):
         for name in (

@@ -6,6 +6,8 @@ from odoo.tools.sql import column_exists
 
 # Names in a sentence about many records.
 NAMED = 5
+# Letters of a wrong value that are quoted.
+QUOTED = 100
 
 
 def name_some(env, names, shown=NAMED):
@@ -20,6 +22,15 @@ def name_some(env, names, shown=NAMED):
     if len(names) <= shown:
         return some
     return env._("%(names)s and %(count)s more", names=some, count=len(names) - shown)
+
+
+def quote(value):
+    """
+    :param value: from outside, whatever it is
+    :return: how it is named in a sentence: not too long, and of letters that can be sent
+    :rtype: str
+    """
+    return str(value)[:QUOTED].encode(errors="replace").decode()
 
 
 def ensure_one_record(records):

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date, plaintext2html
 
-from ..tools import check_pointers, create_filled_column, name_some
+from ..tools import check_pointers, create_filled_column, name_some, quote
 
 # How the records of each type can end.
 ENDINGS = {"lead": ("dead", "closed"), "opportunity": ("lost",)}
@@ -335,7 +335,7 @@ class CrmLead(models.Model):
             self.env._(
                 "“%s” is no day. Give the day the deal shall come back as in "
                 "2030-01-31.",
-                value,
+                quote(value),
             )
         )
 

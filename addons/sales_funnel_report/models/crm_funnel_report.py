@@ -14,6 +14,8 @@ from odoo.fields import Domain
 from odoo.orm.domains import DomainAnd, DomainCondition
 from odoo.tools import SQL, format_date
 
+from odoo.addons.sales_funnel_crm.tools import quote
+
 from ..figures import (
     below_others,
     cohort_series,
@@ -43,8 +45,6 @@ MOST_GROUPS = 200
 OTHERS = "others"
 # PostgreSQL has at most 1,600 columns, and a step takes up to seven.
 MOST_STEPS = 200
-# Letters of a wrong value that are quoted.
-MOST_QUOTED = 100
 LARGEST_ID = 2**31 - 1
 # So long may each statement of an answer take.
 MOST_SECONDS = 60
@@ -108,7 +108,9 @@ class CrmFunnelReport(models.AbstractModel):
 
     def _bad_filter(self, error):
         """:return: the ``UserError`` for a domain that cannot be asked"""
-        return UserError(self.env._("The filter is not valid: %(error)s", error=error))
+        return UserError(
+            self.env._("The filter is not valid: %(error)s", error=quote(error))
+        )
 
     @api.model
     def _make_report(self, domain, options):
@@ -215,7 +217,7 @@ class CrmFunnelReport(models.AbstractModel):
         try:
             domain = Domain(domain or Domain.TRUE)
             if not _is_known_to_database(list(domain)):
-                raise ValueError(repr(domain)[:MOST_QUOTED])
+                raise ValueError(quote(domain))
             return domain, leads._search(domain).subselect()
         except (
             AttributeError,
@@ -281,7 +283,7 @@ class CrmFunnelReport(models.AbstractModel):
                 self.env._(
                     "The options of a funnel are a dictionary, such as "
                     "{“lens”: “cohort”}; this is none: %(options)s",
-                    options=str(options)[:MOST_QUOTED],
+                    options=quote(options),
                 )
             )
         return options or {}
@@ -294,7 +296,7 @@ class CrmFunnelReport(models.AbstractModel):
                 self.env._(
                     "“%(zone)s” is no time zone. Choose one such as Europe/Athens in "
                     "your preferences.",
-                    zone=str(zone)[:MOST_QUOTED],
+                    zone=quote(zone),
                 )
             )
 
@@ -303,7 +305,7 @@ class CrmFunnelReport(models.AbstractModel):
         return UserError(
             self.env._(
                 "“%(value)s” is no value for the option “%(option)s”: %(expected)s is expected.",
-                value=str(value)[:MOST_QUOTED],
+                value=quote(value),
                 option=option,
                 expected=expected,
             )
@@ -756,7 +758,7 @@ class CrmFunnelReport(models.AbstractModel):
             raise UserError(
                 self.env._(
                     "“%(value)s” describes no step of a sales funnel. Open the deals from the funnel.",
-                    value=str(description)[:MOST_QUOTED],
+                    value=quote(description),
                 )
             ) from error
 

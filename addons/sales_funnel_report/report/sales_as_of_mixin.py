@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record, quote
 
 AS_OF = ("as_of_day",)
 RECEIVABLE = "asset_receivable"
@@ -43,7 +43,7 @@ class SalesAsOfMixin(models.AbstractModel):
             raise UserError(
                 self.env._(
                     "“%(day)s” is not a day. Write it like %(example)s.",
-                    day=day,
+                    day=quote(day),
                     example="2026-12-31",
                 )
             )
@@ -254,7 +254,7 @@ class SalesAsOfMixin(models.AbstractModel):
                 groups = self._read_group(domain, ["commercial_partner_id"])
             except (TypeError, ValueError) as error:
                 raise UserError(
-                    self.env._("The filter is not valid: %(error)s", error=error)
+                    self.env._("The filter is not valid: %(error)s", error=quote(error))
                 ) from error
             customers = [partner.id for [partner] in groups]
         reported = self._sum_report(customers)

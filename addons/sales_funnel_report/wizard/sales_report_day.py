@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_date
 
-from odoo.addons.sales_funnel_crm.tools import ensure_one_record
+from odoo.addons.sales_funnel_crm.tools import ensure_one_record, quote
 
 
 class SalesReportDay(models.TransientModel):
@@ -38,7 +38,7 @@ class SalesReportDay(models.TransientModel):
                 self.env._(
                     "“%(action)s” is no report as of a day. Choose the day in the report "
                     "itself.",
-                    action=self.action_xmlid,
+                    action=quote(self.action_xmlid),
                 )
             )
         action = self.env["ir.actions.act_window"]._for_xml_id(self.action_xmlid)
