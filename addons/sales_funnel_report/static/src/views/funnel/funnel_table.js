@@ -8,7 +8,12 @@ import {
     formatFigure,
     formatRate,
 } from "./funnel_format";
-import { describeBelow, describeSize, getSizeField, getStepsByKey } from "./funnel_rows";
+import {
+    describeBelow,
+    describeSize,
+    getSizeField,
+    getStepsByKey,
+} from "./funnel_rows";
 
 /**
  * The numbers of the drawing as a table. It is always there, for screen readers
