@@ -57,12 +57,7 @@ class SalesReceivableRemind(models.TransientModel):
     nothing_open_ids = fields.Many2many(
         "res.partner", string="Nothing to Pay", compute="_compute_customers"
     )
-
-    new_address_ids = fields.Many2many(
-        "res.partner",
-        string="New Address",
-        compute="_compute_customers",
-    )
+    new_address_ids = fields.Many2many("res.partner", compute="_compute_customers")
 
     @api.model
     def _default_template_id(self):
