@@ -1,4 +1,4 @@
-"""The examples of docs/api.md are those that are run here."""
+"""The examples of docs/api.md for JSON-2 and for the shell are those that are run here."""
 
 import json
 import re

@@ -805,11 +805,13 @@ class CrmFunnelCount(models.AbstractModel):
         )
 
     @api.model
-    def _find_largest_owners(self, deals, most):
+    def _find_largest_owners(self, question, deals, most):
         """
+        :param dict question: see the class
         :param SQL deals: subselect of ids of ``crm.lead``
         :param int most: how many salespeople
-        :return: ids of the ``res.users`` who had the most of these deals
+        :return: ids of the ``res.users`` who had the most of these deals, of those that
+            the question is about
         """
         return [
             user_id
@@ -818,12 +820,13 @@ class CrmFunnelCount(models.AbstractModel):
                     """
                     SELECT user_id
                       FROM crm_lead_stage_history
-                     WHERE lead_id IN %s AND user_id IS NOT NULL
+                     WHERE lead_id IN %s AND lead_id IN %s AND user_id IS NOT NULL
                   GROUP BY user_id
                   ORDER BY COUNT(DISTINCT lead_id) DESC, user_id
                      LIMIT %s
                     """,
                     deals,
+                    self._deals_query(question),
                     most,
                 )
             )

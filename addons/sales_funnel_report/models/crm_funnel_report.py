@@ -43,6 +43,8 @@ OWNER_OF_STEP = "stage_user_id"
 # What is beyond so many groups, the largest, is one group more.
 MOST_GROUPS = 200
 OTHERS = "others"
+# The key of what is counted of it: a group by a text may well be named "others".
+BEYOND = object()
 # PostgreSQL has at most 1,600 columns, and a step takes up to seven.
 MOST_STEPS = 200
 LARGEST_ID = 2**31 - 1
@@ -155,7 +157,7 @@ class CrmFunnelReport(models.AbstractModel):
                 {
                     **question,
                     "compared": compare_question,
-                    "has_other_groups": "largest" in grouping,
+                    "largest_groups": len(grouping.get("largest", ())),
                 },
                 counts,
                 since,
@@ -848,19 +850,19 @@ class CrmFunnelReport(models.AbstractModel):
         counting = self.env["crm.funnel.count"]
         if not grouping or not self._may_have_many_groups(question["groupby"]):
             return grouping
-        if "groups" not in grouping:
-            owners = counting._find_largest_owners(deals, MOST_GROUPS + 1)
-            if len(owners) <= MOST_GROUPS:
-                return grouping
-            return {**grouping, "largest": owners[:MOST_GROUPS]}
+        groups = grouping.get("groups")
         found = [
-            counting._find_largest_groups(asked, grouping["groups"], MOST_GROUPS + 1)
+            counting._find_largest_groups(asked, groups, MOST_GROUPS + 1)
+            if groups
+            else counting._find_largest_owners(asked, deals, MOST_GROUPS + 1)
             for asked in (question, compare_question)
             if asked
         ]
         if len(set().union(*found)) <= MOST_GROUPS:
             return grouping
-        largest = dict(list(found[0].items())[:MOST_GROUPS])
+        largest = list(found[0])[:MOST_GROUPS]
+        if groups:
+            largest = {key: found[0][key] for key in largest}
         return {**grouping, "largest": largest}
 
     def _may_have_many_groups(self, spec):
@@ -885,7 +887,7 @@ class CrmFunnelReport(models.AbstractModel):
     def _count_groups(
         self, question, deals, groups=None, owner_of_step=False, largest=None
     ):
-        """:return: by group, what was counted of its deals; :data:`OTHERS` is the group
+        """:return: by group, what was counted of its deals; :data:`BEYOND` is the group
         of those beyond the ``largest``
         """
         if largest is None:
@@ -894,20 +896,18 @@ class CrmFunnelReport(models.AbstractModel):
             asked = {**question, "largest_owners": largest}
             counted = self._count(asked, deals, owner_of_step=True)
             if OTHER_OWNERS in counted:
-                counted[OTHERS] = counted.pop(OTHER_OWNERS)
+                counted[BEYOND] = counted.pop(OTHER_OWNERS)
             return counted
         counting = self.env["crm.funnel.count"]
         # the groups are no longer told by the field alone
         asked = {**question, "groupby": None}
         members = counting._members_query(groups, largest)
         counted = self._count(asked, deals, groups=members)
-        for counts in counted.values():
-            counts.pop("example", None)
         others = counting._members_query(groups, largest, among=False)
         # nor are the deals by the domain
         asked = {**asked, "domain": None}
         deals = SQL("(SELECT lead_id FROM (%s) member)", others)
-        return {**counted, OTHERS: self._count(asked, deals).get(None, {})}
+        return {**counted, BEYOND: self._count(asked, deals).get(None, {})}
 
     def _get_groups(
         self, question, domain, counts, counted, compare_question=None, largest=None
@@ -924,7 +924,7 @@ class CrmFunnelReport(models.AbstractModel):
         spec = question["groupby"]
         if not spec:
             return []
-        others = counted.pop(OTHERS, None)
+        others = counted.pop(BEYOND, None)
         if spec == OWNER_OF_STEP:
             groups = self._get_owner_groups(counted)
         else:
@@ -940,7 +940,7 @@ class CrmFunnelReport(models.AbstractModel):
             step_domain = whole_domain if owner_id is None else domain
             series = self._get_series(question, group_counts, step_domain, owner_id)
             # a heap of small groups is nobody to be compared with
-            is_comparable = value != OTHERS and owner_id is None
+            is_comparable = both_counts is not others and owner_id is None
             if question["lens"] in ("cohort", "closed") and is_comparable:
                 self._mark_below_others(series, group_counts, counts)
             result.append(
@@ -1077,11 +1077,11 @@ class CrmFunnelReport(models.AbstractModel):
         :return: list of sentences
         """
         warnings = []
-        if question.get("has_other_groups"):
+        if question.get("largest_groups"):
             warnings.append(
                 self.env._(
                     "The %(count)s largest groups are shown; all others are one group.",
-                    count=MOST_GROUPS,
+                    count=question["largest_groups"],
                 )
             )
         begin = "as_of" if question["lens"] == "snapshot" else "start"

@@ -253,9 +253,7 @@ class SalesAsOfMixin(models.AbstractModel):
             try:
                 groups = self._read_group(domain, ["commercial_partner_id"])
             except (TypeError, ValueError) as error:
-                raise UserError(
-                    self.env._("The filter is not valid: %(error)s", error=quote(error))
-                ) from error
+                raise self.env["crm.funnel.report"]._bad_filter(error) from error
             customers = [partner.id for [partner] in groups]
         reported = self._sum_report(customers)
         ledger, balances = self._sum_journal(customers)

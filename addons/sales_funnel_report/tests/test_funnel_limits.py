@@ -137,6 +137,32 @@ class TestFunnelLimits(FunnelCase):
         report = self._ask([("name", "!=", "Group 5")], groupby="create_date:day")
         self.assertEqual(len(report["groups"]), FEW + 1)
 
+    def test_a_group_of_that_name(self):
+        """Deals that are named as the value of the others stay a group of their own."""
+        with self.at("2026-02-20 08:00:00"):
+            self._deals(7, name="others")
+        for most in (FEW, 7):
+            with patch.object(crm_funnel_report, "MOST_GROUPS", most):
+                groups = self._ask(groupby="name")["groups"]
+            sizes = {group["label"]: group["series"]["size"] for group in groups}
+            self.assertEqual(sizes["others"], 7)
+            self.assertEqual(sizes.get("Others"), 10 if most == FEW else None)
+
+    def test_largest_salespeople_are_those_of_the_period(self):
+        """Who had many deals at another time takes nobody's place."""
+        for lens in ("cohort", "flow"):
+            with self.subTest(lens=lens):
+                report = self._ask(
+                    groupby="stage_user_id",
+                    lens=lens,
+                    date_from="2026-02-15",
+                    date_to="2026-02-16",
+                )
+                expected = self.people[5:7] if lens == "cohort" else self.people[5]
+                self.assertEqual(
+                    [group["value"] for group in report["groups"]], expected.ids
+                )
+
     def test_others_open_their_deals(self):
         domain = [("expected_revenue", ">", 220)]
         for (lens, rule), groupby in product(LENSES, ONE_GROUP + MANY_GROUPS):
