@@ -293,7 +293,7 @@ class CrmLead(models.Model):
             note = ""
         if not isinstance(note, str) or "\0" in note:
             raise UserError(
-                self.env._("The note is no text. Write in words why it is on hold.")
+                self.env._("The note has to be text. Write why it is on hold.")
             )
         if until <= fields.Date.context_today(self):
             raise UserError(
@@ -327,14 +327,14 @@ class CrmLead(models.Model):
         try:
             # TypeError, ValueError: neither a date nor the text of one
             day = fields.Date.to_date(value)
-            if day:
-                return day
         except (TypeError, ValueError):
             day = None
+        if day:
+            return day
         raise UserError(
             self.env._(
-                "“%s” is no day. Give the day the deal shall come back as in "
-                "2030-01-31.",
+                "“%s” is no day. Give the day on which the deal shall come back, such "
+                "as 2030-01-31.",
                 quote(value),
             )
         )

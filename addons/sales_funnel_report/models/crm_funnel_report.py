@@ -43,6 +43,8 @@ OWNER_OF_STEP = "stage_user_id"
 # What is beyond so many groups, the largest, is one group more.
 MOST_GROUPS = 200
 OTHERS = "others"
+# The least days of the parts of a date that can be counted by a look at its bounds.
+DAYS_OF_PARTS = {"month": 28, "quarter": 90, "year": 365}
 # The key of what is counted of it: a group by a text may well be named "others".
 BEYOND = object()
 # PostgreSQL has at most 1,600 columns, and a step takes up to seven.
@@ -79,14 +81,17 @@ class CrmFunnelReport(models.AbstractModel):
         :raise UserError: one took too long, or the filter cannot be asked
         """
         set_limit = "SET_CONFIG('statement_timeout', %s, TRUE)"
-        [(before, _now)] = self.env.execute_query(
-            SQL(
-                f"SELECT CURRENT_SETTING('statement_timeout'), {set_limit}",
-                f"{self._get_most_seconds()}s",
-            )
-        )
         try:
-            yield
+            # an error takes the limit back, and whoever catches it can go on
+            with self.env.cr.savepoint():
+                [(before, _now)] = self.env.execute_query(
+                    SQL(
+                        f"SELECT CURRENT_SETTING('statement_timeout'), {set_limit}",
+                        f"{self._get_most_seconds()}s",
+                    )
+                )
+                yield
+                self.env.execute_query(SQL(f"SELECT {set_limit}", before))
         except QueryCanceled as error:
             raise UserError(
                 self.env._(
@@ -96,7 +101,6 @@ class CrmFunnelReport(models.AbstractModel):
             ) from error
         except (DataError, DatatypeMismatch, UndefinedFunction) as error:
             raise self._bad_filter(error.diag.message_primary) from error
-        self.env.execute_query(SQL(f"SELECT {set_limit}", before))
 
     def _get_most_seconds(self):
         """:return: how many seconds each statement of an answer may take"""
@@ -106,7 +110,8 @@ class CrmFunnelReport(models.AbstractModel):
             .sudo()
             .get_param("sales_funnel_report.most_seconds", "")
         )
-        return int(seconds) if seconds.isdecimal() else MOST_SECONDS
+        known = seconds.isascii() and seconds.isdigit() and len(seconds) < 6
+        return int(seconds) if known else MOST_SECONDS
 
     def _bad_filter(self, error):
         """:return: the ``UserError`` for a domain that cannot be asked"""
@@ -868,9 +873,14 @@ class CrmFunnelReport(models.AbstractModel):
     def _may_have_many_groups(self, spec):
         """Whether there may be more than :data:`MOST_GROUPS`, as far as that is known
         without a look at the deals."""
-        field = self.env["crm.lead"]._fields.get(
-            "user_id" if spec == OWNER_OF_STEP else spec
-        )
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        name, _colon, part = spec.partition(":")
+        field = leads._fields.get("user_id" if spec == OWNER_OF_STEP else name)
+        if part in DAYS_OF_PARTS and field is not None and field.store:
+            bounds = [f"{name}:min", f"{name}:max"]
+            [(first, last)] = leads._read_group([], aggregates=bounds)
+            most_days = (MOST_GROUPS - 2) * DAYS_OF_PARTS[part]
+            return bool(first) and (last - first).days > most_days
         if field is None or not field.relational:
             return field is None or field.type not in ("boolean", "selection")
         # sudo: only whether there are many

@@ -148,9 +148,9 @@ class CrmFunnelSubscription(models.Model):
         if not self.env.su and owner_id != self.env.uid:
             raise UserError(
                 self.env._(
-                    "A subscription sends its mails in the name of its owner, so that "
-                    "only you can become it yourself. Ask the other person to take over "
-                    "the subscription, or to make one."
+                    "A subscription sends its mails in the name of its owner, so nobody "
+                    "can make somebody else its owner. Ask that person to take it over, "
+                    "or to make one."
                 )
             )
 

@@ -19,12 +19,17 @@ class CrmMilestoneMixin(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        refuse_from_outside(self, vals_list, self._get_milestone_fields())
+        refuse_from_outside(self, vals_list, self._get_refused_fields())
         return super().create(vals_list)
 
     def write(self, vals):
-        refuse_from_outside(self, [vals], self._get_milestone_fields())
+        refuse_from_outside(self, [vals], self._get_refused_fields())
         return super().write(vals)
+
+    @api.model
+    def _get_refused_fields(self):
+        """Hook: :return: names of the fields that nobody writes from outside"""
+        return self._get_milestone_fields()
 
     @api.model
     def _get_milestone_fields(self):

@@ -2,8 +2,6 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from odoo.addons.sales_funnel_crm.tools import refuse_from_outside
-
 PROGRESS = [("none", "Not needed"), ("open", "Open"), ("done", "Complete")]
 
 # What an order is asked for: has all of it been delivered, invoiced, paid?
@@ -91,13 +89,11 @@ class SaleOrder(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        refuse_from_outside(self, vals_list, ["date_quotation_sent"])
         orders = super().create(vals_list)
         orders._note_sent()
         return orders
 
     def write(self, vals):
-        refuse_from_outside(self, [vals], ["date_quotation_sent"])
         result = super().write(vals)
         if vals.get("state") == "sent":
             self._note_sent()
@@ -255,6 +251,10 @@ class SaleOrder(models.Model):
     # ------------------------------------------------------------
     # MILESTONES
     # ------------------------------------------------------------
+
+    @api.model
+    def _get_refused_fields(self):
+        return [*super()._get_refused_fields(), "date_quotation_sent"]
 
     @api.model
     def _get_milestone_fields(self):

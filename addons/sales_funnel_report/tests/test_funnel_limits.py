@@ -190,6 +190,16 @@ class TestFunnelLimits(FunnelCase):
                             if lens != "flow":
                                 self.assertEqual(self._find(of_what), step[what])
 
+    def test_months_need_no_look_at_the_deals(self):
+        """There are as many as lie between the first and the last, at most."""
+        report = self.env["crm.funnel.report"]
+        with patch.object(crm_funnel_report, "MOST_GROUPS", 200):
+            for spec in ("create_date:month", "create_date:year", "user_id", "type"):
+                self.assertFalse(report._may_have_many_groups(spec), spec)
+            for spec in ("create_date:day", "name", "partner_id.name"):
+                self.assertTrue(report._may_have_many_groups(spec), spec)
+        self.assertTrue(report._may_have_many_groups("create_date:month"))
+
     def test_as_many_as_fit_are_all_shown(self):
         for groupby in ONE_GROUP + MANY_GROUPS:
             with (
@@ -291,10 +301,15 @@ class TestFunnelLimits(FunnelCase):
             with (
                 self.assertRaisesRegex(UserError, "takes too long.*shorter period"),
                 mute_logger("odoo.sql_db"),
-                self.env.cr.savepoint(),
             ):
                 call([("id", "in", slow)], YEAR)
-        self._ask()
+            # what it was is what it is, and the transaction goes on
+            self.assertEqual(self.env.execute_query(limit), before)
+        for seconds in ("", "no number", "9" * 40, "²"):
+            self.env["ir.config_parameter"].set_param(
+                "sales_funnel_report.most_seconds", seconds
+            )
+            self._ask()
         self.assertEqual(self.env.execute_query(limit), before)
 
 
