@@ -15,6 +15,18 @@ CALL_FIELD_BY_MODEL = {
 class MailActivity(models.Model):
     _inherit = "mail.activity"
 
+    def write(self, vals):
+        """
+        :raises AccessError: a call is moved to a document on which the user may not plan
+            one: when it is done, it would tell of that document
+        """
+        result = super().write(vals)
+        if not self.env.su and not vals.keys().isdisjoint({"res_id", "res_model_id"}):
+            self.filtered(
+                lambda activity: activity.res_model in CALL_FIELD_BY_MODEL
+            ).check_access("create")
+        return result
+
     def _action_done(self, feedback=False, attachment_ids=None):
         """Keep call activities that are done as calls that were held."""
         values = [

@@ -332,11 +332,71 @@ class TestPointersOfCall(PointerCase):
         self.assertEqual(call.lead_id, self.secret_lead)
         self.assertEqual(call.phone, SECRET)
 
+    def test_activity_is_not_moved_to_what_cannot_be_read(self):
+        activity = self.make_lead().activity_schedule(
+            "mail.mail_activity_data_call", user_id=self.own.id
+        )
+        self.env.flush_all()
+        own_activity = activity.with_user(self.own)
+        other = self.make_lead(name="Another one")
+        for values in (
+            {"res_id": self.secret_lead.id},
+            {
+                "res_model_id": self.env["ir.model"]._get_id("sale.order"),
+                "res_id": self.secret_order.id,
+            },
+        ):
+            self.assert_no_access(own_activity.write, values)
+        own_activity.write({"res_id": other.id})
+        own_activity.action_feedback()
+        self.assertEqual(other.phonecall_ids.user_id, self.own)
+        self.assertFalse(self.secret_lead.phonecall_ids)
+
     def test_later_changes_of_a_deal_reach_calls_of_others(self):
         self.secret_lead.partner_id = False
         call = self.make_call(lead_id=self.secret_lead.id)
         self.secret_lead.with_user(self.colleague).partner_id = self.secret_partner
         self.assertEqual(call.partner_id, self.secret_partner)
+
+
+@tagged("post_install", "-at_install")
+class TestPointersOfMeeting(PointerCase):
+    """A meeting is a milestone of its deal."""
+
+    def setUp(self):
+        super().setUp()
+        self.meetings = self.env["calendar.event"].with_user(self.own)
+        self.values = {"name": "Lunch", "start": NOW, "stop": NOW + timedelta(hours=1)}
+
+    def test_deal_of_a_colleague(self):
+        lead = self.make_lead()
+        meeting = self.meetings.create({**self.values, "opportunity_id": lead.id})
+        secret = {"opportunity_id": self.secret_lead.id}
+        self.assert_no_access(meeting.write, secret)
+        self.assert_no_access(self.meetings.create, {**self.values, **secret})
+        # of a meeting with an activity Odoo itself asks nothing
+        activity = lead.activity_schedule(
+            "mail.mail_activity_data_meeting", user_id=self.own.id
+        )
+        self.assert_no_access(
+            self.meetings.create,
+            {**self.values, **secret, "activity_ids": [Command.link(activity.id)]},
+        )
+        self.assertEqual(meeting.opportunity_id, lead)
+        self.assertFalse(self.secret_lead.calendar_event_ids)
+
+    def test_activity_that_was_given_to_the_salesperson(self):
+        activity = self.secret_lead.activity_schedule(
+            "mail.mail_activity_data_meeting", user_id=self.own.id
+        )
+        meeting = self.meetings.create(
+            {
+                **self.values,
+                "opportunity_id": self.secret_lead.id,
+                "activity_ids": [Command.link(activity.id)],
+            }
+        )
+        self.assertEqual(self.secret_lead.calendar_event_ids.ids, meeting.ids)
 
 
 @tagged("post_install", "-at_install")

@@ -190,7 +190,19 @@ class CrmFunnelCount(models.AbstractModel):
             SQL("SELECT DISTINCT path FROM (%s) deal", source)
         )
         ways = self._read_paths(question, {path for (path,) in paths})
-        pairs = list(combinations(range(len(question["steps"])), 2))
+        pairs = [
+            (rank, later)
+            for rank, later in combinations(range(len(question["steps"])), 2)
+            if any(
+                None not in (way.reached[rank], way.reached[later])
+                for way in ways.values()
+            )
+        ]
+        if not pairs:
+            return {}
+        # before they are looked up: of many deals and steps there are millions
+        if len(pairs) * len(ways) > MOST_PLACES or len(pairs) > MOST_DURATIONS:
+            return super()._count_days_between(question, deals)
         places = {
             (rank, later): {
                 path: [(way.reached[rank], way.reached[later])]
@@ -199,11 +211,6 @@ class CrmFunnelCount(models.AbstractModel):
             }
             for rank, later in pairs
         }
-        pairs = [pair for pair in pairs if places[pair]]
-        if not pairs:
-            return {}
-        if len(pairs) * len(ways) > MOST_PLACES or len(pairs) > MOST_DURATIONS:
-            return super()._count_days_between(question, deals)
         with self._more_memory():
             [(_group, *durations)] = self.env.execute_query(
                 self._durations_query(

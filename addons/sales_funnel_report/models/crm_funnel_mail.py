@@ -135,8 +135,11 @@ class CrmFunnelMail(models.AbstractModel):
                     "body_html": self._render_body(
                         document, note, values.get("unsubscribe_url"), missing
                     ),
-                    "author_id": sender.partner_id.id,
+                    # who is its author may open the mail and its files in Odoo,
+                    # and the figures are those that the user sees
+                    "author_id": self.env.user.partner_id.id,
                     "email_from": sender.email_formatted,
+                    "reply_to": sender.email_formatted,
                     "recipient_ids": [(6, 0, partners.ids)],
                     "attachment_ids": [(6, 0, attachments.ids)],
                     "headers": values.get("headers") or {},

@@ -335,6 +335,18 @@ class TestFunnelSubscription(FunnelMailCase):
         self._run("2026-02-01 12:00:00")
         self.assertEqual(len(self._mails()), 3)
 
+    def test_mail_is_for_its_receiver_alone(self):
+        """Its owner may be its sender, and still not open it in Odoo."""
+        subscription = self._subscribe(user=self.user_a, receivers=self.user_all)
+        subscription.action_send_now()
+        mail = self._mails()
+        self.assertIn("funnel_a@example.com", mail.email_from)
+        self.assertIn("funnel_a@example.com", mail.reply_to)
+        for message in (mail.mail_message_id, mail.attachment_ids):
+            self.assertFalse(message.with_user(self.user_a).has_access("read"))
+        read = self.env["mail.message"].with_user(self.user_a)
+        self.assertFalse(read.search([("id", "=", mail.mail_message_id.id)]))
+
     def test_access(self):
         own = self._subscribe(user=self.user_a, receivers=self.user_a + self.user_b)
         self.assertEqual(own.user_id, self.user_a)

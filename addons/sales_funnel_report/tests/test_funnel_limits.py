@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from itertools import product
 from unittest.mock import patch
 
@@ -266,6 +267,26 @@ class TestFunnelLimits(FunnelCase):
             with patch.object(crm_funnel_count_summary, limit, 2):
                 counted = self._ask(**options)
             self.assertEqual(_rounded(counted), _rounded(expected))
+
+    def test_days_between_many_steps_of_many_paths(self):
+        """Nothing is kept for each path and each two of its steps."""
+        self.env["crm.stage"].create([{"name": f"Stage {n}"} for n in range(60)])
+        counting = type(self.env["crm.funnel.count"])
+        read_paths = counting._read_paths
+
+        def read_many_paths(self, question, paths):
+            ways = read_paths(self, question, paths)
+            way = next(way for way in ways.values() if None not in way.reached[:-1])
+            return ways | {f"path {number}": way for number in range(400)}
+
+        expected = self.Lead.get_funnel_days([], YEAR)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with patch.object(counting, "_read_paths", read_many_paths):
+            counted = self.Lead.get_funnel_days([], YEAR)
+        _now, most = tracemalloc.get_traced_memory()
+        self.assertLess(most / 2**20, 30, "MB")
+        self.assertEqual(_rounded(counted), _rounded(expected))
 
     def test_too_many_steps(self):
         self.env["crm.stage"].create([{"name": f"Stage {n}"} for n in range(300)])
