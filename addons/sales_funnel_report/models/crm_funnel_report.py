@@ -50,6 +50,12 @@ BEYOND = object()
 # PostgreSQL has at most 1,600 columns, and a step takes up to seven.
 MOST_STEPS = 200
 LARGEST_ID = 2**31 - 1
+# Of how many figures the deals can be searched for at once.
+MOST_DESCRIPTIONS = 10
+# The filter stands in the domain of each figure: so many letters in all of them.
+MOST_LETTERS = 50_000_000
+# Figures of a step that have a domain.
+DOMAINS_OF_STEP = 8
 # So long may each statement of an answer take.
 MOST_SECONDS = 60
 
@@ -140,6 +146,8 @@ class CrmFunnelReport(models.AbstractModel):
                 compare_question, deals, grouping
             )
             compared = self._get_series(compare_question, compared_counts, domain)
+        series = 1 + len(groups)
+        self._check_letters(domain, series * len(question["steps"]) * DOMAINS_OF_STEP)
         since = self.env["crm.funnel.count"]._count_history_since()
         report = {
             "options": {**options, "horizon_days": question["horizon_days"]},
@@ -202,6 +210,7 @@ class CrmFunnelReport(models.AbstractModel):
             options, self._get_team_asked_for(domain), deals, domain=domain
         )
         counted = self.env["crm.funnel.count"]._count_days_between(question, deals)
+        self._check_letters(domain, len(counted))
         rows = days_between(question["steps"], counted)
         question["description"] = self._describe(question)
         for row in rows:
@@ -210,6 +219,20 @@ class CrmFunnelReport(models.AbstractModel):
                     question, domain, row["key"], later_step=cell["key"]
                 )
         return {"options": options, "rows": rows}
+
+    def _check_letters(self, domain, figures):
+        """
+        :param Domain domain: the deals asked for
+        :param int figures: how many there may be, each with its domain
+        :raise UserError: the answer would be too long
+        """
+        if len(repr(domain)) * figures > MOST_LETTERS:
+            raise UserError(
+                self.env._(
+                    "This filter is too long for so many figures. Shorten it, or ask "
+                    "without grouping."
+                )
+            )
 
     # ------------------------------------------------------------
     # OPTIONS
@@ -743,11 +766,34 @@ class CrmFunnelReport(models.AbstractModel):
             question = self._read_description(described)
             question["groupby"] = self._read_groupby(described["groupby"])
             domain, _deals = self._read_domain(described["domain"])
+            fnames = {part.field_expr for part in domain.iter_conditions()}
+            if "funnel_beyond_groups" in fnames:
+                # each one within another one asks all of it again
+                raise ValueError(fnames)
             groups = self._get_grouping(question, domain)["groups"]
             counting = self.env["crm.funnel.count"]
-            largest = counting._find_largest_groups(question, groups, MOST_GROUPS)
+            with self._in_time():
+                largest = counting._find_largest_groups(question, groups, MOST_GROUPS)
             others = counting._members_query(groups, largest, among=False)
             return SQL("(SELECT lead_id FROM (%s) member)", others)
+
+    @api.model
+    def _search_described(self, read, descriptions):
+        """
+        :param read: method that turns a description into a subselect of ids
+        :param descriptions: of deals
+        :rtype: Domain
+        :raise UserError: there are too many of them, or one describes nothing
+        """
+        if len(descriptions) > MOST_DESCRIPTIONS:
+            raise UserError(
+                self.env._(
+                    "These are deals of more than %(most)s figures of sales funnels at "
+                    "once. Ask for those of fewer figures.",
+                    most=MOST_DESCRIPTIONS,
+                )
+            )
+        return Domain.OR(Domain("id", "in", read(one)) for one in descriptions)
 
     @contextmanager
     def _reading(self, description):

@@ -10,6 +10,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import hmac
 
+from odoo.addons.sales_funnel_crm.tools import refuse_from_outside
+
 from .crm_funnel_question import MOVING_PERIODS
 
 _logger = logging.getLogger(__name__)
@@ -128,12 +130,14 @@ class CrmFunnelSubscription(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        refuse_from_outside(self, vals_list, ["since"])
         default = self.env.context.get("default_user_id", self.env.uid)
         for vals in vals_list:
             self._check_owner(vals.get("user_id", default))
         return super().create(vals_list)
 
     def write(self, vals):
+        refuse_from_outside(self, [vals], ["since"])
         if "user_id" in vals and self.user_id.ids != [vals["user_id"]]:
             self._check_owner(vals["user_id"])
         return super().write(vals)

@@ -86,19 +86,13 @@ class CrmLead(models.Model):
         if operator != "in":
             return NotImplemented
         report = self.env["crm.funnel.report"]
-        return Domain.OR(
-            Domain("id", "in", report._get_deals_query(description))
-            for description in value
-        )
+        return report._search_described(report._get_deals_query, value)
 
     def _search_funnel_beyond_groups(self, operator, value):
         if operator != "in":
             return NotImplemented
         report = self.env["crm.funnel.report"]
-        return Domain.OR(
-            Domain("id", "in", report._get_beyond_query(description))
-            for description in value
-        )
+        return report._search_described(report._get_beyond_query, value)
 
     @api.model
     @api.readonly

@@ -89,12 +89,11 @@ class SalesReceivableReminder(models.Model):
             )
 
     def _send(self, force_send=True):
-        """Send the reminders of one user, and log them on the customers.
+        """Send the reminders of one user, and note on the customers that they were sent.
 
         To be called with sudo: a salesperson may neither write on a customer nor
-        freeze the PDF of an invoice. What goes out was chosen under his own rights,
-        and the PDFs remain those of the invoices: who may not read these cannot open
-        them in the log.
+        freeze the PDF of an invoice. What goes out was chosen under his own rights, and
+        the letters are open to who sends and who gets them, and to nobody else.
 
         :param bool force_send: at once, not with the queue of e-mails
         :raise UserError: the template is gone, or is none for the user
@@ -107,15 +106,14 @@ class SalesReceivableReminder(models.Model):
         attachments = self._get_attachments()
         for reminder in self:
             values = rendered[reminder]
-            reminder.partner_id.message_post(
+            # no message of the customer's chatter: whoever may read the customer could
+            # open it, with its sums and files
+            reminder.partner_id.message_notify(
                 author_id=self.env.user.partner_id.id,
                 email_from=values["email_from"] or None,
                 reply_to=values["reply_to"] or None,
                 subject=values["subject"],
                 body=values["body_html"],
-                message_type="comment",
-                # the recipient gets it, and no other follower of the customer
-                subtype_xmlid="mail.mt_note",
                 partner_ids=reminder.recipient_id.ids,
                 attachment_ids=[
                     attachment_id
@@ -124,6 +122,12 @@ class SalesReceivableReminder(models.Model):
                 ],
                 email_layout_xmlid="mail.mail_notification_light",
                 force_send=force_send,
+            )
+            reminder.partner_id._message_log(
+                body=self.env._(
+                    "Reminded of open invoices, by e-mail to %s.",
+                    reminder.recipient_id.display_name,
+                )
             )
         self.state = "sent"
 

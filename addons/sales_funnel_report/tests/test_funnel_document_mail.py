@@ -402,6 +402,11 @@ class TestFunnelSubscription(FunnelMailCase):
         self.assertEqual(own.user_id, self.user_manager)
         self.assertEqual(own.with_user(self.user_a).sudo().copy().user_id, self.user_a)
 
+    def test_since_is_not_written_from_outside(self):
+        own = self._subscribe(user=self.user_a, receivers=self.user_a)
+        with self.assertRaisesRegex(UserError, "filled in by the system"):
+            own.with_user(self.user_a).since = "2020-01-01"
+
     def test_receiver_in_a_company_of_no_others(self):
         """*Send now* goes to a receiver with companies that the sender has not."""
         elsewhere = self.env["res.company"].create({"name": "Elsewhere"})

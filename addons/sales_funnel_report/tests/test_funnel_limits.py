@@ -288,6 +288,32 @@ class TestFunnelLimits(FunnelCase):
         self.assertLess(most / 2**20, 30, "MB")
         self.assertEqual(_rounded(counted), _rounded(expected))
 
+    def test_filter_that_is_too_long(self):
+        """It stands in the domain of each figure."""
+        long = [("name", "not ilike", "x" * 10_000)]
+        self.assertTrue(self._ask(long, groupby="name"))
+        self.assertTrue(self.Lead.get_funnel_days(long, YEAR))
+        with patch.object(crm_funnel_report, "MOST_LETTERS", 100_000):
+            with self.assertRaisesRegex(UserError, "without grouping"):
+                self._ask(long, groupby="name")
+            with self.assertRaisesRegex(UserError, "too long"):
+                self.Lead.get_funnel_days([("name", "!=", "x" * 90_000)], YEAR)
+            self.assertTrue(self._ask([("name", "!=", "x")], groupby="name"))
+
+    def test_deals_of_too_many_figures(self):
+        [domain] = self._ask()["total"]["steps"][0]["domain"]
+        [beyond] = self._ask(groupby="name")["groups"][-1]["domain"]
+        for field, _operator, value in (domain, beyond):
+            same = [(field, "in", [value + " " * n for n in range(10)])]
+            self.assertTrue(self._find(same))
+            more = [(field, "in", [value + " " * n for n in range(11)])]
+            with self.assertRaisesRegex(UserError, "fewer figures"):
+                self._find(more)
+        nested = json.loads(beyond[2])
+        nested["domain"] = [beyond]
+        with self.assertRaisesRegex(UserError, "describes no step"):
+            self._find([(beyond[0], "=", json.dumps(nested))])
+
     def test_too_many_steps(self):
         self.env["crm.stage"].create([{"name": f"Stage {n}"} for n in range(300)])
         with self.assertRaisesRegex(UserError, "no more than 200"):

@@ -275,10 +275,35 @@ class TestReceivableReminders(ReceivablesCase):
             .create(values)
         )
 
-    def _messages(self, customer):
-        return customer.message_ids.filtered(
-            lambda message: message.subject and message.message_type == "comment"
+    def _messages(self, customers):
+        """The letters about customers, the newest first."""
+        return self.env["mail.message"].search(
+            [
+                ("model", "=", "res.partner"),
+                ("res_id", "in", customers.ids),
+                ("message_type", "=", "user_notification"),
+                ("subject", "!=", False),
+            ]
         )
+
+    @mute_logger("odoo.addons.base.models.ir_rule")
+    def test_letter_is_for_sender_and_receiver_alone(self):
+        """Not for a colleague who may read the customer and follows it."""
+        self.acme.message_subscribe(self.user_b.partner_id.ids)
+        with self.at("2026-03-11"):
+            self._dialog(self.acme).action_remind()
+        letter = self._messages(self.acme)
+        self.assertTrue(letter.attachment_ids)
+        self.assertTrue(letter.with_user(self.user_a).read(["body"]))
+        self.env.invalidate_all()
+        with self.assertRaises(AccessError):
+            letter.with_user(self.user_b).read(["body"])
+        noted = self.acme.with_user(self.user_b).message_ids
+        texts = " ".join(noted.mapped("body"))
+        self.assertIn("Reminded of open invoices", texts)
+        self.assertNotIn("130.00", texts)
+        self.assertNotIn(self.of_acme.name, texts)
+        self.assertFalse(noted.attachment_ids)
 
     def test_remind(self):
         with self.at("2026-03-11"):
@@ -708,7 +733,7 @@ class TestReceivablesTour(ReceivablesCase, HttpCase):
             "sales_funnel_report_receivables",
             login=self.user_invoicing.login,
         )
-        self.assertIn("100.00", self.acme.message_ids[0].subject)
-        self.assertFalse(
-            self.globex.message_ids.filtered(lambda message: message.subject)
-        )
+        reminders = self.env["sales.receivable.reminder"].search([])
+        self.assertEqual(reminders.partner_id, self.acme)
+        self.assertEqual(reminders.amount, 100)
+        self.assertIn("Reminded of open invoices", self.acme.message_ids[0].body)
