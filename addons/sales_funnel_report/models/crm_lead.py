@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.fields import Domain
 
 from ..drawing import draw_report, draw_series, sample_series
 from .crm_lead_stage_summary import COPIED_FIELDS

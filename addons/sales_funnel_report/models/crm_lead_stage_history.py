@@ -651,12 +651,20 @@ class CrmLeadStageHistory(models.Model):
             "revenue": ("expected_revenue", "float", "lead.expected_revenue"),
             "reason": ("lost_reason_id", "integer", "lead.lost_reason_id"),
         }
-        told, first, today, filled_group, filled = [], [], [], [], []
+        # Behind each event, what was told last; all of it from one sort: the place of
+        # the event stands before the value, and the greatest of both is the last one.
+        carried = {
+            "integer": """((MAX((place << 32) | %(column)s) OVER until_then)
+                          & 4294967295)::int AS %(column)s""",
+            "float": """(MAX(CASE WHEN %(column)s IS NOT NULL
+                                  THEN ARRAY[place, %(column)s] END)
+                        OVER until_then)[2] AS %(column)s""",
+        }
+        told, first, today, filled = [], [], [], []
         for column, (fname, kind, now_sql) in tracked.items():
             names = {
                 "column": SQL.identifier(column),
                 "first": SQL.identifier(f"first_{column}"),
-                "group": SQL.identifier(f"{column}_group"),
                 "field_id": fields_get("crm.lead", fname).id,
                 "old": SQL.identifier(f"old_value_{kind}"),
                 "new": SQL.identifier(f"new_value_{kind}"),
@@ -702,20 +710,7 @@ class CrmLeadStageHistory(models.Model):
                 )
             )
             today.append(SQL("COALESCE(%(now)s, 0) AS %(column)s", **names))
-            filled_group.append(
-                SQL(
-                    """COUNT(%(column)s) OVER (PARTITION BY lead_id
-                       ORDER BY moment, rank) AS %(group)s""",
-                    **names,
-                )
-            )
-            filled.append(
-                SQL(
-                    """FIRST_VALUE(%(column)s) OVER (PARTITION BY lead_id, %(group)s
-                       ORDER BY moment, rank) AS %(column)s""",
-                    **names,
-                )
-            )
+            filled.append(SQL(carried[kind], **names))
         columns = SQL(", ").join(map(SQL.identifier, tracked))
         return SQL(
             """
@@ -803,18 +798,13 @@ class CrmLeadStageHistory(models.Model):
                             WHEN alive = 0 AND reason > 0 THEN 1 END AS lost_told
                   FROM event
             ),
-            grouped AS (
-                SELECT lead_id, moment, rank, standing, origin, %(columns)s,
-                       -- what was told last
-                       MAX(place * 2 + lost_told) OVER (PARTITION BY lead_id
-                       ORDER BY moment, rank) %% 2 = 1 AS lost,
-                       %(filled_group)s
-                  FROM numbered
-            ),
             filled AS (
                 SELECT lead_id, DATE_TRUNC('second', moment) AS moment, rank,
-                       standing AS standing_today, lost, origin, %(filled)s
-                  FROM grouped
+                       standing AS standing_today, origin,
+                       (MAX(place * 2 + lost_told) OVER until_then) %% 2 = 1 AS lost,
+                       %(filled)s
+                  FROM numbered
+                WINDOW until_then AS (PARTITION BY lead_id ORDER BY moment, rank)
             ),
             state AS (
                 SELECT filled.*, known.standing,
@@ -931,7 +921,6 @@ class CrmLeadStageHistory(models.Model):
             told=SQL(", ").join(told),
             first=SQL(", ").join(first),
             today=SQL(", ").join(today),
-            filled_group=SQL(", ").join(filled_group),
             filled=SQL(", ").join(filled),
             columns=columns,
             lead_ids=list(lead_ids),
