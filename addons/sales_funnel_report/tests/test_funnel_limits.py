@@ -262,7 +262,7 @@ class TestFunnelLimits(FunnelCase):
         """Too many to be told to the database: the history is counted instead, to the
         same figures."""
         options = {"groupby": "user_id", "compare": BEFORE}
-        for limit in ("MOST_PLACES", "MOST_ROWS"):
+        for limit in ("MOST_STEP_PLACES", "MOST_ROWS"):
             expected = self._ask(**options)
             with patch.object(crm_funnel_count_summary, limit, 2):
                 counted = self._ask(**options)
